@@ -1,0 +1,166 @@
+"""Declaration of model parameters: each fact about a parameter is stated here, once.
+
+Tables, bounds, FITS keywords, ASDF columns, network supports and documentation are
+derived from these declarations.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+import astropy.units as u
+
+__all__ = ["Parameter", "ParameterSet"]
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parameter of a lens, light or PSF model.
+
+    Parameters
+    ----------
+    name : str
+        The field's own term, a Python identifier, for example ``theta_E``.
+    symbol : str
+        LaTeX without the dollar signs, for figures and documentation.
+    unit : `~astropy.units.UnitBase`
+        The unit of the plain numbers that tensors hold.
+    support : tuple of float
+        Closed interval outside which the model is not defined, in ``unit``.
+    prior : tuple of float
+        Interval that holds the values met in practice, in ``unit``; the range of a
+        uniform prior where nothing better is known. Must lie inside ``support``.
+    description : str
+        One line for tables and documentation.
+    fits_key : str, optional
+        FITS keyword, at most eight characters; derived from the name when empty.
+    period : float, optional
+        Period of an angle, in ``unit``; None for what does not wrap.
+    linear : bool, optional
+        Whether the model is proportional to this parameter.
+
+    Raises
+    ------
+    ValueError
+        If an interval is empty or reversed, the prior leaves the support, or the FITS
+        keyword is too long.
+    """
+
+    name: str
+    symbol: str
+    unit: u.UnitBase
+    support: tuple[float, float]
+    prior: tuple[float, float]
+    description: str
+    fits_key: str = ""
+    period: float | None = None
+    linear: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.name.isidentifier():
+            raise ValueError(f"Parameter name must be an identifier, got {self.name!r}")
+        for label, (low, high) in (("support", self.support), ("prior", self.prior)):
+            if not low < high:
+                raise ValueError(
+                    f"{label} of {self.name!r} must be (low, high) with low < high, "
+                    f"got {(low, high)}"
+                )
+        if self.prior[0] < self.support[0] or self.prior[1] > self.support[1]:
+            raise ValueError(
+                f"prior of {self.name!r} must lie inside its support {self.support}, "
+                f"got {self.prior}"
+            )
+        key = self.fits_key or self.name.upper().replace("_", "")[:8]
+        if len(key) > 8:
+            raise ValueError(f"FITS keyword must have at most 8 characters, got {key!r}")
+        object.__setattr__(self, "fits_key", key)
+
+    def renamed(self, name: str) -> Parameter:
+        """Return this parameter under another name, its FITS keyword derived anew."""
+        return replace(self, name=name, fits_key="")
+
+    def prior_interval(self, level: float = 0.68) -> tuple[float, float]:
+        """Central interval of the uniform prior that holds the fraction ``level``.
+
+        Parameters
+        ----------
+        level : float, optional
+            Fraction between 0 and 1.
+
+        Returns
+        -------
+        tuple of float
+            Lower and upper bound, in the parameter's unit.
+        """
+        if not 0 < level < 1:
+            raise ValueError(f"level must lie between 0 and 1, got {level}")
+        low, high = self.prior
+        tail = 0.5 * (1 - level) * (high - low)
+        return low + tail, high - tail
+
+    def contains(self, value: float) -> bool:
+        """Whether ``value``, in the parameter's unit, lies inside the support."""
+        return math.isfinite(value) and self.support[0] <= value <= self.support[1]
+
+
+@dataclass(frozen=True)
+class ParameterSet(Sequence[Parameter]):
+    """An ordered set of parameters with unique names.
+
+    Parameters
+    ----------
+    members : tuple of `Parameter`
+        The parameters, in the order of the last axis of parameter tensors.
+
+    Raises
+    ------
+    ValueError
+        If a name occurs twice.
+    """
+
+    members: tuple[Parameter, ...]
+    _index: dict[str, int] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "members", tuple(self.members))
+        index = {parameter.name: i for i, parameter in enumerate(self.members)}
+        if len(index) != len(self.members):
+            names = [parameter.name for parameter in self.members]
+            twice = sorted({name for name in names if names.count(name) > 1})
+            raise ValueError(f"parameter names must be unique, got twice: {', '.join(twice)}")
+        object.__setattr__(self, "_index", index)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names, in order."""
+        return tuple(parameter.name for parameter in self.members)
+
+    def index_of(self, name: str) -> int:
+        """Position of the parameter called ``name``.
+
+        Raises
+        ------
+        KeyError
+            If there is none; the message lists the names that exist.
+        """
+        if name not in self._index:
+            raise KeyError(f"no parameter {name!r}; available: {', '.join(self.names)}")
+        return self._index[name]
+
+    def by_name(self, name: str) -> Parameter:
+        """The parameter called ``name``."""
+        return self.members[self.index_of(name)]
+
+    def __contains__(self, item: object) -> bool:
+        return item in self._index or item in self.members
+
+    def __len__(self) -> int:
+        return len(self.members)
+
+    def __getitem__(self, item):  # type: ignore[no-untyped-def]
+        return self.members[item]
+
+    def __iter__(self) -> Iterator[Parameter]:
+        return iter(self.members)

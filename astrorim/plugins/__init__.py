@@ -1,0 +1,1 @@
+"""Hooks, registries and the manager that fills them from installed plugins."""
