@@ -1,0 +1,271 @@
+r"""The differentiable model of an image, its likelihood and its exact gradients.
+
+.. math::
+
+    m = \Omega\; \mathrm{bin}\left( P * [s(\beta(\theta)) + \ell(\theta)] \right) + b
+
+with the source s, the lens light :math:`\ell`, the PSF P, the solid angle of a pixel
+:math:`\Omega` and a constant background b. Rendering is done on k x k sub-pixels; the
+convolution on the finest grid that the rendering and the PSF's sampling share.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import torch
+
+from astrorim.lensing.convolution import Convolution, bin_kernel, bin_pixels, spread_pixels
+from astrorim.lensing.interpolation import SourceFrames, SourceSampler
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from astrorim.lensing.system import LensSystem
+
+__all__ = ["ForwardModel", "ImageData", "SourceOperator"]
+
+
+@dataclass(frozen=True)
+class ImageData:
+    """A batch of images as tensors, all of one shape.
+
+    Parameters
+    ----------
+    image : Tensor, (B, H, W), flux per pixel
+        Data; finite everywhere (masked pixels hold any finite number).
+    noise : Tensor, (B, H, W), flux per pixel
+        Standard deviation, positive everywhere.
+    good : Tensor, (B, H, W)
+        One where a pixel counts, zero where it is masked.
+    psf : Tensor, (B, K, K)
+        Odd, centred, sum one.
+    psf_supersampling : int
+        Kernel elements along the side of a detector pixel.
+    pixel_scale : Tensor, (B,), arcsec
+        Side of a detector pixel.
+    background : Tensor, (B,), flux per pixel, optional
+        Constant to add to the model; zero by default.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not match.
+    """
+
+    image: Tensor
+    noise: Tensor
+    good: Tensor
+    psf: Tensor
+    psf_supersampling: int
+    pixel_scale: Tensor
+    background: Tensor | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("noise", "good"):
+            shape = tuple(getattr(self, name).shape)
+            if shape != tuple(self.image.shape):
+                raise ValueError(
+                    f"{name} must have the image's shape {tuple(self.image.shape)}, got {shape}"
+                )
+        if len(self.psf) != len(self.image) or self.pixel_scale.shape != (len(self.image),):
+            raise ValueError(
+                "psf and pixel_scale must have one entry per image, got "
+                f"{len(self.image)} images, psf {tuple(self.psf.shape)}, "
+                f"pixel_scale {tuple(self.pixel_scale.shape)}"
+            )
+
+    def __len__(self) -> int:
+        return len(self.image)
+
+    @property
+    def weight(self) -> Tensor:
+        """Inverse variance, zero where masked; (B, H, W)."""
+        return self.good / self.noise**2
+
+    def select(self, index: Tensor) -> ImageData:
+        """The images of some lenses of the batch."""
+        return ImageData(
+            self.image[index],
+            self.noise[index],
+            self.good[index],
+            self.psf[index],
+            self.psf_supersampling,
+            self.pixel_scale[index],
+            None if self.background is None else self.background[index],
+        )
+
+
+class SourceOperator:
+    """The linear map from a source image to the detector, for fixed lens parameters.
+
+    Parameters
+    ----------
+    model : ForwardModel
+        Gives the rendering, PSF and binning.
+    sampler : SourceSampler
+        Interpolates the source at the traced sub-pixels.
+    """
+
+    def __init__(self, model: ForwardModel, sampler: SourceSampler) -> None:
+        self._model = model
+        self.sampler = sampler
+
+    @property
+    def frames(self) -> SourceFrames:
+        """Frames of the source images."""
+        return self.sampler.frames
+
+    def apply(self, source: Tensor) -> Tensor:
+        """Detector image (B, H, W), flux per pixel, of a source (B, n, n), flux/arcsec^2."""
+        return self._model.observe(self.sampler.apply(source), self._model.supersampling)
+
+    def transpose(self, image: Tensor) -> Tensor:
+        """Apply the exact transpose of `apply`: (B, H, W) to (B, n, n)."""
+        model = self._model
+        return self.sampler.transpose(model.observe_transpose(image, model.supersampling))
+
+
+class ForwardModel:
+    """Renders a batch of lenses and compares them with data.
+
+    Parameters
+    ----------
+    system : LensSystem
+        Lens and light models.
+    data : ImageData
+        The images to be explained.
+    supersampling : int, optional
+        Sub-pixels k along the side of a pixel for the lensed source: 1, 2 or 4.
+    light_supersampling : int, optional
+        The same for the lens light, whose core is steeper.
+    interpolation : {"bilinear", "cubic"}, optional
+        Of the source image.
+
+    Raises
+    ------
+    ValueError
+        If a supersampling is not 1, 2 or 4, or the light's is not a multiple of the
+        convolution's.
+    """
+
+    def __init__(
+        self,
+        system: LensSystem,
+        data: ImageData,
+        *,
+        supersampling: int = 2,
+        light_supersampling: int = 4,
+        interpolation: Literal["bilinear", "cubic"] = "bilinear",
+    ) -> None:
+        for name, value in (
+            ("supersampling", supersampling),
+            ("light_supersampling", light_supersampling),
+        ):
+            if value not in (1, 2, 4):
+                raise ValueError(f"{name} must be 1, 2 or 4, got {value!r}")
+        self.system = system
+        self.data = data
+        self.supersampling = supersampling
+        self.light_supersampling = light_supersampling
+        self.interpolation: Literal["bilinear", "cubic"] = interpolation
+        self._sampling = math.gcd(supersampling, light_supersampling, data.psf_supersampling)
+        kernel = bin_kernel(data.psf, data.psf_supersampling // self._sampling)
+        height, width = data.image.shape[-2:]
+        self.shape = (height, width)
+        # The margin is a whole number of detector pixels, so that every grid fits it.
+        half = kernel.shape[-1] // 2
+        self.margin = -(-half // self._sampling)
+        extra = self.margin * self._sampling - half
+        kernel = torch.nn.functional.pad(kernel, (extra, extra, extra, extra))
+        self._convolution = Convolution(
+            kernel, (height * self._sampling, width * self._sampling)
+        )
+        self._pixel_area = data.pixel_scale[:, None, None] ** 2
+        self._positions: dict[int, tuple[Tensor, Tensor]] = {}
+
+    def positions(self, supersampling: int) -> tuple[Tensor, Tensor]:
+        """Sub-pixel positions x, y of the padded frame, arcsec, each (B, H', W')."""
+        if supersampling not in self._positions:
+            k = supersampling
+            height, width = (n + 2 * self.margin for n in self.shape)
+            like = self.data.pixel_scale
+            scale = like[:, None, None]
+            x = (torch.arange(width * k, device=like.device) - (width * k - 1) / 2) / k
+            y = (torch.arange(height * k, device=like.device) - (height * k - 1) / 2) / k
+            shape = (len(self.data), height * k, width * k)
+            self._positions[k] = (
+                (x.to(like)[None, None, :] * scale).expand(shape).contiguous(),
+                (y.to(like)[None, :, None] * scale).expand(shape).contiguous(),
+            )
+        return self._positions[supersampling]
+
+    def observe(self, scene: Tensor, supersampling: int) -> Tensor:
+        """Blur and bin a scene: (B, H', W') flux/arcsec^2 to (B, H, W) flux per pixel."""
+        binned = bin_pixels(scene, supersampling // self._sampling)
+        return bin_pixels(self._convolution.apply(binned), self._sampling) * self._pixel_area
+
+    def observe_transpose(self, image: Tensor, supersampling: int) -> Tensor:
+        """Apply the exact transpose of `observe`."""
+        spread = spread_pixels(image * self._pixel_area, self._sampling)
+        return spread_pixels(
+            self._convolution.transpose(spread), supersampling // self._sampling
+        )
+
+    def trace(self, values: Tensor) -> tuple[Tensor, Tensor]:
+        """Source-plane positions of the sub-pixels; (B, H', W') each, arcsec."""
+        return self.system.trace(*self.positions(self.supersampling), values)
+
+    def source_operator(self, values: Tensor, frames: SourceFrames) -> SourceOperator:
+        """The map from source images on ``frames`` to the detector at lens ``values``."""
+        beta_x, beta_y = self.trace(values)
+        return SourceOperator(self, SourceSampler(beta_x, beta_y, frames, self.interpolation))
+
+    def lens_light(self, values: Tensor) -> Tensor:
+        """Image of the lens galaxy, (B, H, W), flux per pixel."""
+        if self.system.light is None:
+            return torch.zeros_like(self.data.image)
+        positions = self.positions(self.light_supersampling)
+        brightness = self.system.light_surface_brightness(*positions, values)
+        return self.observe(brightness, self.light_supersampling)
+
+    def render(self, source: Tensor, values: Tensor, frames: SourceFrames) -> Tensor:
+        """Model image, (B, H, W), flux per pixel.
+
+        Parameters
+        ----------
+        source : Tensor, (B, n, n), flux per arcsec^2
+            Source images.
+        values : Tensor, (B, P)
+            Parameter vectors of the lens and its light.
+        frames : SourceFrames
+            Frames of the source images.
+        """
+        image = self.source_operator(values, frames).apply(source) + self.lens_light(values)
+        if self.data.background is not None:
+            image = image + self.data.background[:, None, None]
+        return image
+
+    def chi2(self, image: Tensor) -> Tensor:
+        r"""Chi-square of a model image over the unmasked pixels, (B,)."""
+        residual = self.data.image - image
+        return (self.data.weight * residual**2).sum(dim=(-2, -1))
+
+    def log_likelihood(self, source: Tensor, values: Tensor, frames: SourceFrames) -> Tensor:
+        r"""Gaussian log-likelihood :math:`-\chi^2/2 - \sum\ln(\sqrt{2\pi}\,\sigma)`, (B,).
+
+        Parameters
+        ----------
+        source : Tensor, (B, n, n), flux per arcsec^2
+            Source images.
+        values : Tensor, (B, P)
+            Parameter vectors of the lens and its light.
+        frames : SourceFrames
+            Frames of the source images.
+        """
+        norm = (self.data.good * (self.data.noise.log() + 0.5 * math.log(2 * math.pi))).sum(
+            dim=(-2, -1)
+        )
+        return -0.5 * self.chi2(self.render(source, values, frames)) - norm
