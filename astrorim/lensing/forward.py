@@ -118,6 +118,11 @@ class SourceOperator:
         """Frames of the source images."""
         return self.sampler.frames
 
+    @property
+    def image_scale(self) -> Tensor:
+        """Side of a detector pixel, (B,), arcsec."""
+        return self._model.data.pixel_scale
+
     def apply(self, source: Tensor) -> Tensor:
         """Detector image (B, H, W), flux per pixel, of a source (B, n, n), flux/arcsec^2."""
         return self._model.observe(self.sampler.apply(source), self._model.supersampling)

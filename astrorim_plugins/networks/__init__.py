@@ -1,1 +1,1 @@
-"""Built-in plugins of AstroRIM."""
+"""Built-in network backends, and the weights that come with them."""

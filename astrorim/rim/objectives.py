@@ -1,0 +1,289 @@
+"""What the networks are trained to do, on batches straight from a simulator."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import torch
+
+from astrorim.lensing.forward import ForwardModel, ImageData
+from astrorim.lensing.system import LensSystem
+from astrorim.rim import recurrence
+from astrorim.rim.codec import ParameterCodec
+from astrorim.rim.features import image_features, psf_features
+from astrorim.rim.source_frames import frames_from_arcs
+from astrorim.rim.symmetries import NUM_SYMMETRIES, transform_image, transform_values
+
+if TYPE_CHECKING:
+    from torch import Generator, Tensor, nn
+
+    from astrorim.interfaces import SimulatedLenses
+
+__all__ = [
+    "EncoderObjective",
+    "Objective",
+    "RecurrenceObjective",
+    "footprint_errors",
+    "image_data",
+    "true_source",
+]
+
+
+def image_data(simulated: SimulatedLenses) -> ImageData:
+    """The images of a simulated batch, as the reconstruction gets them."""
+    return ImageData(
+        simulated.image,
+        simulated.noise,
+        torch.ones_like(simulated.image),
+        simulated.psf,
+        simulated.psf_supersampling,
+        simulated.pixel_scale,
+    )
+
+
+def true_source(simulated: SimulatedLenses, frames: Any, supersampling: int = 2) -> Tensor:
+    """True source averaged over the pixels of ``frames``, (B, n, n), flux per arcsec^2."""
+    x, y = frames.coordinates(supersampling)
+    brightness = simulated.source(x, y)
+    return torch.nn.functional.avg_pool2d(brightness[:, None], supersampling)[:, 0]
+
+
+def footprint_errors(source: Tensor, truth: Tensor) -> Tensor:
+    """Relative error of sources where the truth exceeds 1 % of its peak; (B,).
+
+    Parameters
+    ----------
+    source, truth : Tensor, (B, n, n), flux per arcsec^2
+        Both on the same frames.
+    """
+    peak = truth.amax(dim=(-2, -1), keepdim=True)
+    inside = (truth > 0.01 * peak).to(truth.dtype)
+    difference = (((source - truth) * inside) ** 2).sum(dim=(-2, -1))
+    return (difference / ((truth * inside) ** 2).sum(dim=(-2, -1))).sqrt()
+
+
+@dataclass(frozen=True)
+class Objective(ABC):
+    """A loss on a simulated batch.
+
+    Parameters
+    ----------
+    system : LensSystem
+        What the parameter vectors belong to.
+    """
+
+    system: LensSystem
+    role: ClassVar[str]
+
+    @abstractmethod
+    def loss(
+        self, network: nn.Module, simulated: SimulatedLenses, generator: Generator
+    ) -> Tensor:
+        """Mean loss over a batch, a scalar with gradient."""
+
+    @abstractmethod
+    def evaluate(self, network: nn.Module, simulated: SimulatedLenses) -> dict[str, float]:
+        """Readable measures on a batch never trained on."""
+
+    def settings(self) -> dict[str, Any]:
+        """What a checkpoint must record for inference."""
+        return {}
+
+
+@dataclass(frozen=True)
+class EncoderObjective(Objective):
+    """Negative log-likelihood of the true parameters under the encoder's posterior.
+
+    Parameters
+    ----------
+    system : LensSystem
+        What the parameter vectors belong to.
+    codec : ParameterCodec
+        Standardises the parameters.
+    frame, psf_frame : int
+        Sides of the feature frames, pixels.
+    copies : int
+        Symmetric copies of each simulated lens with fresh noise in every batch.
+    """
+
+    codec: ParameterCodec
+    frame: int = 96
+    psf_frame: int = 21
+    copies: int = 2
+    role: ClassVar[str] = "encoder"
+
+    def posterior(self, network: nn.Module, data: ImageData) -> Any:
+        """Distribution over standardised parameters for a batch of images."""
+        return network(image_features(data, self.frame), psf_features(data, self.psf_frame))
+
+    def loss(
+        self, network: nn.Module, simulated: SimulatedLenses, generator: Generator
+    ) -> Tensor:
+        """Mean negative log-likelihood over symmetric copies of the batch."""
+        values = self.system.stack(simulated.lens, simulated.light)
+        data = image_data(simulated)
+        names = self.system.parameters.names
+        images, targets = [], []
+        for _ in range(self.copies):
+            symmetry = int(torch.randint(NUM_SYMMETRIES, (1,), generator=generator))
+            # Shallower exposures of the same lens; the noise is redrawn with its level.
+            level = torch.rand(len(values), 1, 1, generator=generator)
+            noise = simulated.noise * 10 ** (0.5 * level - 0.1)
+            image = simulated.noise_free + noise * torch.randn(
+                noise.shape, generator=generator
+            )
+            copy = replace(
+                data,
+                image=transform_image(image, symmetry),
+                noise=transform_image(noise, symmetry),
+                psf=transform_image(data.psf, symmetry),
+            )
+            images.append(
+                (image_features(copy, self.frame), psf_features(copy, self.psf_frame))
+            )
+            moved = transform_values(values, names, symmetry)
+            targets.append(self.codec.encode(moved, copy))
+        features = torch.cat([f for f, _ in images])
+        psf = torch.cat([p for _, p in images])
+        log_prob = network(features, psf).log_prob(torch.cat(targets))
+        return -log_prob.clamp_min(-200).mean()
+
+    def evaluate(self, network: nn.Module, simulated: SimulatedLenses) -> dict[str, float]:
+        """Validation loss and the median relative error of theta_E."""
+        values = self.system.stack(simulated.lens, simulated.light)
+        data = image_data(simulated)
+        posterior = self.posterior(network, data)
+        loss = -posterior.log_prob(self.codec.encode(values, data)).mean()
+        mean = self.codec.decode(posterior.sample((128,)).mean(dim=0), data)
+        column = self.system.parameters.index_of("theta_E")
+        error = (mean[:, column] / values[:, column] - 1).abs()
+        shape = (mean - values).abs().median(dim=0).values.tolist()
+        measures = dict(zip(self.system.parameters.names, shape, strict=True))
+        return {"loss": float(loss), "theta_E_error": float(error.median())} | {
+            name: measures[name] for name in ("e1", "gamma1", "x0")
+        }
+
+    def settings(self) -> dict[str, Any]:
+        """Frames and the standardisation."""
+        return {
+            "frame": self.frame,
+            "psf_frame": self.psf_frame,
+            "mean": self.codec.mean,
+            "std": self.codec.std,
+        }
+
+
+@dataclass(frozen=True)
+class RecurrenceObjective(Objective):
+    r"""Source error over the steps of the recurrence.
+
+    Half the lenses of a batch are given exactly; the others start with errors like an
+    encoder's that shrink from step to step, as they do when the parameters are updated
+    between the steps.
+
+    Parameters
+    ----------
+    system : LensSystem
+        What the parameter vectors belong to.
+    source_size : int
+        Side of the source images, pixels.
+    num_steps : int
+        Steps of the recurrence.
+    spread : dict of str to float
+        Standard deviation of the start's error of each parameter; relative for
+        parameters that must be positive, absolute (in their unit) for the others.
+    """
+
+    source_size: int = 64
+    num_steps: int = 6
+    spread: dict[str, float] | None = None
+    role: ClassVar[str] = "recurrence"
+
+    def _perturbed(self, values: Tensor, generator: Generator) -> Tensor:
+        spread = self.spread or {}
+        size = torch.rand(len(values), 1, generator=generator) * 1.5
+        size = size * (torch.rand(len(values), 1, generator=generator) < 0.5)
+        moved = values.clone()
+        for index, parameter in enumerate(self.system.parameters):
+            scale = spread.get(parameter.name, 0.0)
+            draw = torch.randn(len(values), generator=generator) * size[:, 0] * scale
+            relative = parameter.support[0] >= 0
+            moved[:, index] += draw * values[:, index] if relative else draw
+        low, high = self.system.supports(values)
+        return torch.minimum(torch.maximum(moved, low), high)
+
+    def unroll(
+        self,
+        network: nn.Module,
+        simulated: SimulatedLenses,
+        begin: Tensor | None = None,
+        shrink: float = 0.6,
+    ) -> tuple[list[Tensor], Tensor]:
+        """Run the recurrence with lens parameters that approach the truth.
+
+        Returns
+        -------
+        sources : list of Tensor, (B, n, n), flux per arcsec^2
+            After each step.
+        truth : Tensor, (B, n, n), flux per arcsec^2
+            On the same frames.
+        """
+        values = self.system.stack(simulated.lens, simulated.light)
+        data = image_data(simulated)
+        with torch.no_grad():
+            model = ForwardModel(self.system, data, light_supersampling=2)
+            current = values if begin is None else begin
+            offset = current - values
+            light_error = torch.zeros_like(data.image)
+            if begin is not None:
+                light_error = model.lens_light(current) - model.lens_light(values)
+            light = simulated.lens_light + light_error
+            frames = frames_from_arcs(model, current, light, self.source_size)
+            operator = model.source_operator(current, frames)
+            weight = data.weight
+            preconditioner = recurrence.Preconditioner.of(operator, weight)
+            arcs = data.image - light
+            projection = preconditioner.back_projection(operator, weight * arcs)
+            truth = true_source(simulated, frames)
+        state = recurrence.start(network, projection)
+        sources = []
+        for number in range(self.num_steps):
+            if begin is not None and number > 0:
+                factor = shrink**number
+                with torch.no_grad():
+                    operator = model.source_operator(values + factor * offset, frames)
+                    arcs = data.image - simulated.lens_light - factor * light_error
+            state = recurrence.step(network, state, operator, preconditioner, weight, arcs)
+            sources.append(state.brightness)
+        return sources, truth
+
+    def loss(
+        self, network: nn.Module, simulated: SimulatedLenses, generator: Generator
+    ) -> Tensor:
+        """Relative squared error, the footprint weighted five times, later steps more."""
+        values = self.system.stack(simulated.lens, simulated.light)
+        sources, truth = self.unroll(network, simulated, self._perturbed(values, generator))
+        peak = truth.amax(dim=(-2, -1), keepdim=True)
+        emphasis = 1 + 4 * (truth > 0.01 * peak).to(truth.dtype)
+        norm = (truth**2).sum(dim=(-2, -1)).clamp_min(1e-30)
+        total = truth.new_zeros(())
+        for number, source in enumerate(sources, start=1):
+            error = (emphasis * (source - truth) ** 2).sum(dim=(-2, -1)) / norm
+            total = total + number / len(sources) * error.clamp_max(20).mean()
+        return total / len(sources)
+
+    def evaluate(self, network: nn.Module, simulated: SimulatedLenses) -> dict[str, float]:
+        """Median source error, the lens given, at the first, middle and last step."""
+        sources, truth = self.unroll(network, simulated)
+        medians = [float(footprint_errors(s, truth).median()) for s in sources]
+        return {
+            "source_error_first": medians[0],
+            "source_error_middle": medians[len(medians) // 2],
+            "source_error": medians[-1],
+        }
+
+    def settings(self) -> dict[str, Any]:
+        """Size of the source and number of steps."""
+        return {"source_size": self.source_size, "num_steps": self.num_steps}

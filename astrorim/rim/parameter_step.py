@@ -1,0 +1,172 @@
+r"""Gauss-Newton steps on the lens and lens-light parameters with the source held.
+
+The gradient of :math:`\chi^2/2` is exact, by reverse-mode differentiation of the whole
+forward model. The curvature is the Gauss-Newton matrix :math:`J^T W J` with J evaluated at
+the detector's sampling from analytic ray-shooting derivatives and the slope of the source.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+
+from astrorim.lensing.convolution import Convolution, bin_kernel, bin_pixels
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from astrorim.lensing.forward import ForwardModel
+    from astrorim.lensing.interpolation import SourceFrames
+
+__all__ = ["ParameterStep", "curvature_factors", "gauss_newton_step"]
+
+
+@dataclass(frozen=True)
+class ParameterStep:
+    """Outcome of a Gauss-Newton step.
+
+    Parameters
+    ----------
+    values : Tensor, (B, P)
+        New parameters, inside their supports.
+    covariance : Tensor, (B, P, P)
+        Inverse curvature at the old ones, with the source held.
+    chi2 : Tensor, (B,)
+        Chi-square at the old ones.
+    """
+
+    values: Tensor
+    covariance: Tensor
+    chi2: Tensor
+
+
+def curvature_factors(
+    model: ForwardModel, source: Tensor, values: Tensor, frames: SourceFrames
+) -> Tensor:
+    """Derivatives of the image with respect to the parameters, the source held.
+
+    Evaluated with ray-shooting derivatives at the centres of the detector's pixels and
+    the PSF at its sampling: accurate enough to step with; gradients are computed exactly.
+
+    Parameters
+    ----------
+    model : ForwardModel
+        Renders the images.
+    source : Tensor, (B, n, n), flux per arcsec^2
+        Source images.
+    values : Tensor, (B, P)
+        Where to differentiate.
+    frames : SourceFrames
+        Frames of the source images.
+
+    Returns
+    -------
+    Tensor, (B, P, H, W), flux per pixel per unit of the parameter
+    """
+    system, k, data = model.system, model.supersampling, model.data
+    operator = model.source_operator(values, frames)
+    slope_x, slope_y = (bin_pixels(s, k) for s in operator.sampler.gradient(source))
+    x, y = model.positions(1)
+    m = model.margin
+    kernel = bin_kernel(data.psf, data.psf_supersampling)
+    margin = kernel.shape[-1] // 2
+    blur = Convolution(kernel, model.shape)
+    area = data.pixel_scale[:, None, None] ** 2
+    light_k = min(2, model.light_supersampling)
+    light_x, light_y = model.positions(light_k)
+
+    def fitted(scene: Tensor) -> Tensor:
+        excess = m - margin
+        if excess >= 0:
+            inner = slice(excess, scene.shape[-1] - excess), slice(excess, scene.shape[-2] - excess)
+            scene = scene[..., inner[1], inner[0]]
+        else:
+            scene = torch.nn.functional.pad(scene, (-excess,) * 4)
+        return blur.apply(scene) * area
+
+    columns = []
+    for index in range(len(system.parameters)):
+        tangent = torch.zeros_like(values)
+        tangent[:, index] = 1
+        if index < system.num_lens:
+            _, (d_x, d_y) = torch.func.jvp(
+                lambda v: system.trace(x, y, v), (values,), (tangent,)
+            )
+            columns.append(fitted(slope_x * d_x + slope_y * d_y))
+        else:
+            _, d_light = torch.func.jvp(
+                lambda v: system.light_surface_brightness(light_x, light_y, v),
+                (values,),
+                (tangent,),
+            )
+            columns.append(fitted(bin_pixels(d_light, light_k)))
+    return torch.stack(columns, dim=1)
+
+
+def gauss_newton_step(
+    model: ForwardModel,
+    source: Tensor,
+    values: Tensor,
+    frames: SourceFrames,
+    *,
+    prior_precision: Tensor,
+    prior_mean: Tensor,
+    limits: Tensor,
+    relaxation: float = 1.0,
+    damping: float = 1e-3,
+) -> ParameterStep:
+    r"""Step the parameters towards the maximum of the posterior with the source held.
+
+    Parameters
+    ----------
+    model : ForwardModel
+        Renders the images.
+    source : Tensor, (B, n, n), flux per arcsec^2
+        Source images.
+    values : Tensor, (B, P)
+        Current parameters.
+    frames : SourceFrames
+        Frames of the source images.
+    prior_precision : Tensor, (B, P)
+        One over the prior variance of each parameter.
+    prior_mean : Tensor, (B, P)
+        Prior mean.
+    limits : Tensor, (B, P)
+        Largest step of each parameter; longer steps are scaled down as a whole.
+    relaxation : float, optional
+        Factor on the step; above one because the source, made for the old parameters,
+        holds them back.
+    damping : float, optional
+        Fraction of the curvature's diagonal that is added to it.
+
+    Returns
+    -------
+    ParameterStep
+    """
+    data = model.data
+    with torch.enable_grad():
+        variable = values.detach().requires_grad_(True)
+        chi2 = model.chi2(model.render(source.detach(), variable, frames))
+        (gradient,) = torch.autograd.grad(0.5 * chi2.sum(), variable)
+    with torch.no_grad():
+        jacobian = curvature_factors(model, source, values, frames).flatten(2)
+        weighted = jacobian * data.weight.flatten(1)[:, None]
+        curvature = weighted @ jacobian.mT
+        scale = (curvature.diagonal(dim1=1, dim2=2) + prior_precision).clamp_min(1e-30).sqrt()
+        gradient = gradient + prior_precision * (values - prior_mean)
+        normal = curvature + torch.diag_embed(prior_precision)
+        # Solved in units of each parameter's own error, so that float32 suffices.
+        normal = normal / (scale[:, :, None] * scale[:, None, :])
+        eye = torch.eye(values.shape[1], dtype=values.dtype, device=values.device)
+        factor = torch.linalg.cholesky_ex(normal.double() + damping * eye).L
+        step = -torch.cholesky_solve((gradient / scale).double()[..., None], factor)[..., 0]
+        step = relaxation * step.to(values.dtype) / scale
+        shrink = (limits / step.abs().clamp_min(1e-30)).amin(dim=1, keepdim=True).clamp_max(1)
+        low, high = model.system.supports(values)
+        new = torch.minimum(torch.maximum(values + shrink * step, low), high)
+        new = torch.where(torch.isfinite(new).all(dim=1, keepdim=True), new, values)
+        inverse = torch.cholesky_inverse(factor).to(values.dtype)
+        covariance = inverse / (scale[:, :, None] * scale[:, None, :])
+    return ParameterStep(new, covariance, chi2.detach())

@@ -1,0 +1,123 @@
+"""The parameter encoder: a convolutional embedding under a normalizing flow."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+import torch
+import zuko
+from torch import Tensor, nn
+
+from astrorim.interfaces import NetworkBackend
+
+if TYPE_CHECKING:
+    from torch.distributions import Distribution
+
+__all__ = ["FlowEncoder", "FlowPosterior"]
+
+
+class FlowPosterior(nn.Module):
+    """Joint posterior of the standardised parameters, given an image and its PSF.
+
+    A strided convolutional network embeds the image; a neural spline flow (Durkan et
+    al. 2019, arXiv:1906.04032) conditioned on the embedding is the posterior.
+
+    Parameters
+    ----------
+    channels_in : int
+        Channels of the image features.
+    num_parameters : int
+        Dimension P of the posterior.
+    frame : int
+        Side of the feature frame, pixels; a multiple of 16.
+    psf_frame : int
+        Side of the PSF stamp, pixels.
+    width : int
+        Channels after the first convolution; deeper ones scale with it.
+    context : int
+        Size of the embedding.
+    transforms : int
+        Number of spline transforms in the flow.
+    """
+
+    def __init__(
+        self,
+        channels_in: int,
+        num_parameters: int,
+        frame: int,
+        psf_frame: int,
+        width: int,
+        context: int,
+        transforms: int,
+    ) -> None:
+        super().__init__()
+        w1, w2, w3, w4 = width, 2 * width, 3 * width, 4 * width
+
+        def conv(a: int, b: int, *, stride: int = 1) -> nn.Sequential:
+            return nn.Sequential(
+                nn.Conv2d(a, b, 3, stride=stride, padding=1), nn.GroupNorm(8, b), nn.SiLU()
+            )
+
+        self.embed_image = nn.Sequential(
+            nn.Conv2d(channels_in, w1, 5, stride=2, padding=2),
+            nn.SiLU(),
+            conv(w1, w2, stride=2),
+            conv(w2, w2),
+            conv(w2, w3, stride=2),
+            conv(w3, w3),
+            conv(w3, w4, stride=2),
+            nn.Flatten(),
+            nn.Linear(w4 * (frame // 16) ** 2, context),
+            nn.SiLU(),
+        )
+        self.embed_psf = nn.Sequential(nn.Flatten(), nn.Linear(psf_frame**2, 32), nn.SiLU())
+        self.join = nn.Sequential(nn.Linear(context + 32, context), nn.SiLU())
+        self.flow = zuko.flows.NSF(
+            num_parameters,
+            context=context,
+            transforms=transforms,
+            bins=8,
+            hidden_features=(128, 128),
+        )
+
+    def forward(self, features: Tensor, psf: Tensor) -> Distribution:
+        """Posterior over (B, P) standardised parameters.
+
+        Parameters
+        ----------
+        features : Tensor, (B, C, N, N)
+            Image features in units of the noise.
+        psf : Tensor, (B, 1, K, K)
+            PSF stamp at the detector's sampling.
+        """
+        embedding = torch.cat([self.embed_image(features), self.embed_psf(psf)], dim=1)
+        return self.flow(self.join(embedding))
+
+
+class FlowEncoder(NetworkBackend):
+    """Backend of `FlowPosterior`."""
+
+    name: ClassVar[str] = "flow-encoder"
+    role: ClassVar[Literal["encoder", "recurrence"]] = "encoder"
+
+    def architecture(self) -> dict[str, int]:
+        """Options of `build` with their defaults."""
+        return {
+            "channels_in": 7,
+            "num_parameters": 14,
+            "frame": 96,
+            "psf_frame": 21,
+            "width": 32,
+            "context": 256,
+            "transforms": 3,
+        }
+
+    def build(self, **architecture: int) -> nn.Module:
+        """Build the encoder with fresh weights; see `NetworkBackend.build`."""
+        options = self.architecture()
+        unknown = sorted(set(architecture) - set(options))
+        if unknown:
+            raise TypeError(
+                f"flow-encoder has no option {', '.join(unknown)}; it has {', '.join(options)}"
+            )
+        return FlowPosterior(**(options | architecture))
