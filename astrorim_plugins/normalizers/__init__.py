@@ -1,1 +1,1 @@
-"""Built-in plugins of AstroRIM."""
+"""Built-in normalizers: linear, invertible, and they never clip."""
