@@ -1,1 +1,7 @@
-"""Built-in plugins of AstroRIM."""
+"""Built-in light models."""
+
+from __future__ import annotations
+
+from astrorim_plugins.light_models.sersic import Sersic
+
+__all__ = ["Sersic"]

@@ -1,1 +1,9 @@
-"""Built-in plugins of AstroRIM."""
+"""Built-in point spread functions."""
+
+from __future__ import annotations
+
+from astrorim_plugins.psfs.airy import AiryPSF
+from astrorim_plugins.psfs.gaussian import GaussianPSF
+from astrorim_plugins.psfs.moffat import MoffatPSF
+
+__all__ = ["AiryPSF", "GaussianPSF", "MoffatPSF"]
