@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from astrorim.interfaces import LightModel
 
 __all__ = ["ComponentSource"]
+
+_CORE_PIXELS = 16
+_CORE_POINTS = 6
 
 
 @dataclass(frozen=True)
@@ -78,30 +81,27 @@ class ComponentSource:
         -------
         Tensor, (B, ...), counts per arcsec^2
         """
-        return self.profile_brightness(x, y) + self._sum(
-            self.clumps, _clump_brightness, x, y
-        )
-
-    def profile_brightness(self, x: Tensor, y: Tensor) -> Tensor:
-        """Surface brightness of the Sersic profiles alone; see `__call__`."""
-        return self._sum(self.profiles, self.model.surface_brightness, x, y)
-
-    def _sum(self, components, brightness, x, y):  # type: ignore[no-untyped-def]
-        """Add up the components that exist, each evaluated only for lenses that have it."""
         total = torch.zeros_like(x)
-        present = components["amplitude"] != 0
-        shape = (-1, *(1,) * (x.ndim - 1))
-        for j, counted in enumerate(present.sum(dim=0).tolist()):
-            if counted == 0:
-                continue
-            if counted == len(x):
-                own = {name: values[:, j].view(shape) for name, values in components.items()}
-                total += brightness(x, y, own)
-            else:
-                rows = present[:, j].nonzero()[:, 0]
-                own = {name: values[rows, j].view(shape) for name, values in components.items()}
-                total.index_add_(0, rows, brightness(x[rows], y[rows], own))
+        for components, brightness in (
+            (self.profiles, self.model.surface_brightness),
+            (self.clumps, _clump_brightness),
+        ):
+            for rows, own in self._present(components, x.ndim):
+                if len(rows) == len(x):
+                    total += brightness(x, y, own)
+                else:
+                    total.index_add_(0, rows, brightness(x[rows], y[rows], own))
         return total
+
+    def _present(
+        self, components: Mapping[str, Tensor], ndim: int = 3
+    ) -> Iterator[tuple[Tensor, dict[str, Tensor]]]:
+        """Each component that any lens has: those lenses, and their parameters."""
+        present = components["amplitude"] != 0
+        shape = (-1, *(1,) * (ndim - 1))
+        for j in present.any(dim=0).nonzero()[:, 0].tolist():
+            rows = present[:, j].nonzero()[:, 0]
+            yield rows, {name: value[rows, j].view(shape) for name, value in components.items()}
 
     def total_flux(self) -> Tensor:
         """Flux of all components over the whole plane, (B,), counts."""
@@ -109,11 +109,13 @@ class ComponentSource:
         clumps = 2 * math.pi * self.clumps["sigma"] ** 2 * self.clumps["amplitude"]
         return profiles.sum(dim=1) + clumps.sum(dim=1)
 
-    def image(self, axis: Tensor, pixel_scale: float, subsampling: int = 3) -> Tensor:
+    def image(self, axis: Tensor, pixel_scale: float) -> Tensor:
         """Source averaged over the pixels of a square grid.
 
-        Sersic profiles are averaged over sub-points; clumps, which may be narrower than a
-        pixel, are integrated exactly.
+        Clumps, which may be narrower than a pixel, are integrated exactly. Sersic profiles
+        are averaged over 6 x 6 points in each of the 16 x 16 pixels about their centres
+        and read at the pixel's centre elsewhere, where a point differs from the mean by
+        less than 1e-4 of the peak.
 
         Parameters
         ----------
@@ -121,27 +123,50 @@ class ComponentSource:
             Centres of the columns and rows.
         pixel_scale : float
             Side of a pixel, arcsec.
-        subsampling : int, optional
-            Sub-points along each side of a pixel.
 
         Returns
         -------
         Tensor, (B, n, n), counts per arcsec^2
         """
-        size = len(axis)
-        steps = (torch.arange(subsampling, device=axis.device) + 0.5) / subsampling - 0.5
-        fine = (axis[:, None] + pixel_scale * steps.to(axis)).flatten()
-        shape = (len(self), len(fine), len(fine))
-        x = fine[None, None, :].expand(shape).contiguous()
-        y = fine[None, :, None].expand(shape).contiguous()
-        cells = (len(self), size, subsampling, size, subsampling)
-        image = self.profile_brightness(x, y).view(cells).mean(dim=(2, 4))
+        shape = (len(self), len(axis), len(axis))
+        x = axis[None, None, :].expand(shape).contiguous()
+        y = axis[None, :, None].expand(shape).contiguous()
+        image = torch.zeros_like(x)
+        for rows, own in self._present(self.profiles):
+            points = self.model.surface_brightness(x[: len(rows)], y[: len(rows)], own)
+            self._refine_core(points, own, axis, pixel_scale)
+            image.index_add_(0, rows, points)
         clumps = self.clumps
         if bool((clumps["amplitude"] != 0).any()):
             along_x = _clump_means(axis, pixel_scale, clumps["x0"], clumps["sigma"])
             along_y = _clump_means(axis, pixel_scale, clumps["y0"], clumps["sigma"])
             image += (clumps["amplitude"][..., None] * along_y).mT @ along_x
         return image
+
+    def _refine_core(
+        self, image: Tensor, params: Mapping[str, Tensor], axis: Tensor, pixel_scale: float
+    ) -> None:
+        """Replace the pixels about a profile's centre by means over finer points."""
+        size = len(axis)
+        width = min(_CORE_PIXELS, size)
+        steps = torch.arange(_CORE_POINTS, device=axis.device)
+        steps = ((steps + 0.5) / _CORE_POINTS - 0.5).to(axis) * pixel_scale
+        places, positions = [], []
+        for name in ("x0", "y0"):
+            centre = torch.round((params[name].view(-1) - axis[0]) / pixel_scale)
+            start = (centre.to(torch.int64) - width // 2).clamp(0, size - width)
+            place = start[:, None] + torch.arange(width, device=axis.device)
+            places.append(place)
+            positions.append((axis[place][..., None] + steps).flatten(1))
+        shape = (len(image), width * _CORE_POINTS, width * _CORE_POINTS)
+        core = self.model.surface_brightness(
+            positions[0][:, None, :].expand(shape).contiguous(),
+            positions[1][:, :, None].expand(shape).contiguous(),
+            params,
+        )
+        means = torch.nn.functional.avg_pool2d(core[:, None], _CORE_POINTS)[:, 0]
+        lens = torch.arange(len(image), device=axis.device)[:, None, None]
+        image[lens, places[1][:, :, None], places[0][:, None, :]] = means
 
 
 def _clump_brightness(x: Tensor, y: Tensor, params: Mapping[str, Tensor]) -> Tensor:
