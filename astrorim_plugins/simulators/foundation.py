@@ -19,7 +19,7 @@ from astrorim_plugins.simulators.photometry import (
 )
 from astrorim_plugins.simulators.population import POPULATION, Population, draw_population
 from astrorim_plugins.simulators.random_streams import RandomStreams, box_muller
-from astrorim_plugins.simulators.rendering import SuperGrid, separable_collect
+from astrorim_plugins.simulators.rendering import SuperGrid, even_length, separable_collect
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -177,16 +177,17 @@ class Foundation(Simulator):
         for first in range(0, number, tile):
             rows = slice(first, first + tile)
             mass = {name: value[rows, None, None] for name, value in lens.items()}
-            brightness = {name: value[rows, None, None] for name, value in light.items()}
-            alpha_x, alpha_y = self._lens.deflection(x, y, mass)
+            glow = {name: value[rows, None, None] for name, value in light.items()}
             own = source.select(rows)
-            arcs = own(x - alpha_x, y - alpha_y)
-            galaxy = grid.with_fine_core(
-                lambda u, v, p=brightness: self._light.surface_brightness(u, v, p),
-                x,
-                y,
-                factor=max(1, _LIGHT_SUPERSAMPLING // supersampling),
-            )
+            alpha_x, alpha_y = self._lens.deflection(x, y, mass)
+            arcs = grid.frame(own(x - alpha_x, y - alpha_y))
+            galaxy = grid.frame(self._light.surface_brightness(x, y, glow)).contiguous()
+            if supersampling < _LIGHT_SUPERSAMPLING:
+                grid.refine_core(
+                    galaxy,
+                    lambda u, v, glow=glow: self._light.surface_brightness(u, v, glow),
+                    factor=_LIGHT_SUPERSAMPLING // supersampling,
+                )
             kernel = self._psf_kernel(sampling, size, fwhm[rows])
             fractions.append(separable_collect(torch.stack([arcs, galaxy], 1), kernel, grid))
             kernels.append(kernel)
@@ -273,8 +274,10 @@ class Foundation(Simulator):
     ) -> tuple[Tensor, Tensor]:
         """Image as a telescope gives it, and its standard deviation."""
         number, pixels = len(noise_free), noise_free[0].numel()
-        even = pixels + pixels % 2
-        words = RandomStreams(seed, index).words({"photon_noise": even, "pixel_read_noise": even})
+        half = even_length(math.ceil(pixels / 2))
+        words = RandomStreams(seed, index).words(
+            {"photon_noise": 2 * half, "pixel_read_noise": 2 * half}
+        )
         images, noises = [], []
         for i in range(number):
             row = slice(i, i + 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -11,7 +12,31 @@ import torch
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["SuperGrid", "separable_collect"]
+__all__ = ["SuperGrid", "even_length", "separable_collect"]
+
+_ONE_THREAD = 32768
+_EVEN = 3840
+
+
+def even_length(number: int) -> int:
+    """Length to which an array is filled up so that threads do not change its bits.
+
+    The vector and the scalar instructions of a processor differ in the last bit of some
+    functions, and torch uses scalar ones at the end of each thread's share of an array.
+    Up to 32768 elements there is one share; a multiple of 3840 = 120 x 32 is cut into
+    whole vectors by 1 to 6, 8, 10 or 12 threads.
+
+    Parameters
+    ----------
+    number : int
+        Elements needed.
+
+    Returns
+    -------
+    int
+        The number itself, or the next multiple of 3840.
+    """
+    return number if number <= _ONE_THREAD else math.ceil(number / _EVEN) * _EVEN
 
 
 @dataclass(frozen=True)
@@ -64,61 +89,74 @@ class SuperGrid:
         return ((steps - (number - 1) / 2) * self.spacing).to(torch.float32)
 
     def positions(self, number: int, device: str | torch.device) -> tuple[Tensor, Tensor]:
-        """Positions x and y of the sub-pixels, arcsec, each (number, H', W')."""
-        x, y = self.axes(device)
-        shape = (number, len(y), len(x))
-        return (
-            x[None, None, :].expand(shape).contiguous(),
-            y[None, :, None].expand(shape).contiguous(),
-        )
+        """Positions x and y of the sub-pixels in one row, filled up by `even_length`.
 
-    def with_fine_core(
+        Parameters
+        ----------
+        number : int
+            Batch size B.
+        device : str or torch.device
+            Where the tensors live.
+
+        Returns
+        -------
+        x, y : Tensor, (B, 1, N), arcsec
+        """
+        x, y = self.axes(device)
+        size = len(x) * len(y)
+        fill = (0, even_length(size) - size)
+        rows = (x[None, :].expand(len(y), -1), y[:, None].expand(-1, len(x)))
+        flat_x, flat_y = (
+            torch.nn.functional.pad(row.flatten(), fill).expand(number, 1, -1).contiguous()
+            for row in rows
+        )
+        return flat_x, flat_y
+
+    def frame(self, values: Tensor) -> Tensor:
+        """Frame (B, H', W') of what was computed at `positions`, (B, 1, N)."""
+        height, width = (
+            (n + 2 * self.margin) * self.supersampling for n in self.shape
+        )
+        return values[:, 0, : height * width].unflatten(1, (height, width))
+
+    def refine_core(
         self,
+        image: Tensor,
         brightness: Callable[[Tensor, Tensor], Tensor],
-        x: Tensor,
-        y: Tensor,
         *,
         factor: int,
         half_width: int = 8,
-    ) -> Tensor:
-        """Surface brightness with a finer mean near the centre of the frame.
+    ) -> None:
+        """Replace the centre of a frame by means over finer points, in place.
 
         Galaxies are too steep in their cores for one point per sub-pixel.
 
         Parameters
         ----------
+        image : Tensor, (B, H', W')
+            Surface brightness at the centres of the sub-pixels.
         brightness : callable
             ``brightness(x, y)`` for positions (B, H, W), arcsec.
-        x, y : Tensor, (B, H', W'), arcsec
-            What `positions` gives.
         factor : int
             Points along the side of a sub-pixel of the core.
         half_width : int, optional
             Half the side of the core, detector pixels.
-
-        Returns
-        -------
-        Tensor, (B, H', W')
-            Unit of ``brightness``.
         """
-        image = brightness(x, y)
-        if factor == 1:
-            return image
-        k = self.supersampling
+        x, y = self.axes(image.device)
+        reach = half_width * self.supersampling
         rows, columns = (
-            slice(max(n // 2 - half_width * k, 0), min(n // 2 + half_width * k, n))
-            for n in image.shape[1:]
+            slice(max(n // 2 - reach, 0), min(n // 2 + reach, n)) for n in image.shape[1:]
         )
-        steps = ((torch.arange(factor, device=x.device) + 0.5) / factor - 0.5) * self.spacing
-        fine_x = (x[:, 0, columns, None] + steps.to(x)).flatten(1)
-        fine_y = (y[:, rows, 0, None] + steps.to(y)).flatten(1)
-        shape = (len(x), fine_y.shape[1], fine_x.shape[1])
+        steps = torch.arange(factor, dtype=x.dtype, device=x.device)
+        steps = ((steps + 0.5) / factor - 0.5) * self.spacing
+        fine_x = (x[columns, None] + steps).flatten()
+        fine_y = (y[rows, None] + steps).flatten()
+        shape = (len(image), len(fine_y), len(fine_x))
         core = brightness(
-            fine_x[:, None, :].expand(shape).contiguous(),
-            fine_y[:, :, None].expand(shape).contiguous(),
+            fine_x[None, None, :].expand(shape).contiguous(),
+            fine_y[None, :, None].expand(shape).contiguous(),
         )
         image[:, rows, columns] = torch.nn.functional.avg_pool2d(core[:, None], factor)[:, 0]
-        return image
 
 
 def _collecting_matrix(profile: Tensor, number: int, supersampling: int, margin: int) -> Tensor:
