@@ -1,0 +1,17 @@
+"""Observations of lenses: the image class, its files, and what files hold."""
+
+from __future__ import annotations
+
+from astropy.io import registry
+from astropy.io.fits.connect import is_fits
+
+from astrorim.observation.lens_observation import LensObservation
+from astrorim.observation.noise import measure_sky_noise
+from astrorim.observation.reader import read_fits, write_fits
+
+__all__ = ["LensObservation", "measure_sky_noise", "read_fits", "write_fits"]
+
+# An identifier of a subclass hides those of its parents, so FITS is registered anew.
+registry.register_reader("fits", LensObservation, read_fits, force=True)
+registry.register_writer("fits", LensObservation, write_fits, force=True)
+registry.register_identifier("fits", LensObservation, is_fits, force=True)

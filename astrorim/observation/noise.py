@@ -1,0 +1,98 @@
+"""Measure the noise of the blank sky where no noise map comes with the image."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from astrorim.exceptions import ObservationError
+
+__all__ = ["measure_sky_noise"]
+
+_MAD_TO_SIGMA = 1.482602218505602
+"""Standard deviation of a normal distribution in units of its median absolute deviation."""
+
+_MIN_PIXELS = 20
+
+
+def measure_sky_noise(
+    data: np.ndarray,
+    mask: np.ndarray | None = None,
+    *,
+    outer_fraction: float = 0.7,
+    clip: float = 3.0,
+    max_iterations: int = 20,
+) -> float:
+    r"""Standard deviation of the blank sky, from the image's outer region.
+
+    The estimate is :math:`1.4826\,\mathrm{median}|d - \mathrm{median}(d)|` of the pixels
+    farther from the centre than ``outer_fraction`` of the half side (the larger of the
+    two offsets), after repeatedly dropping those above ``clip`` times the estimate. It
+    holds for a background that is flat there and covered by sources in less than about
+    half of its pixels. It knows nothing of the Poisson noise of the lens itself, and
+    correlated noise of drizzled images makes it too small for sums over pixels.
+
+    Parameters
+    ----------
+    data : ndarray, (H, W)
+        The image, in any unit.
+    mask : ndarray of bool, (H, W), optional
+        True where a pixel is to be ignored; pixels that are not finite always are.
+    outer_fraction : float, optional
+        Where the outer region begins, as a fraction of the half side, from 0 to below 1.
+    clip : float, optional
+        Distance from the median, in standard deviations, beyond which a pixel is a source.
+    max_iterations : int, optional
+        Most rounds of clipping.
+
+    Returns
+    -------
+    float
+        In the data's unit.
+
+    Raises
+    ------
+    ObservationError
+        If fewer than 20 pixels are left, or all of them are equal.
+    ValueError
+        If ``outer_fraction`` or ``clip`` is out of range.
+    """
+    if not 0 <= outer_fraction < 1:
+        raise ValueError(f"outer_fraction must lie in [0, 1), got {outer_fraction}")
+    if not clip > 0:
+        raise ValueError(f"clip must be positive, got {clip}")
+    ny, nx = data.shape
+    rows = np.abs(np.arange(ny) - (ny - 1) / 2) / (ny / 2)
+    columns = np.abs(np.arange(nx) - (nx - 1) / 2) / (nx / 2)
+    outer = np.maximum(rows[:, None], columns[None, :]) >= outer_fraction
+    used = outer & np.isfinite(data)
+    if mask is not None:
+        used &= ~np.asarray(mask, dtype=bool)
+    values = np.asarray(data[used], dtype=np.float64)
+    sigma = _mad(values)
+    for _ in range(max_iterations):
+        kept = values[np.abs(values - np.median(values)) <= clip * sigma]
+        if kept.size == values.size or kept.size < _MIN_PIXELS:
+            break
+        values, sigma = kept, _mad(kept)
+    if values.size < _MIN_PIXELS or not sigma > 0:
+        raise ObservationError(
+            f"the sky noise cannot be measured from {values.size} outer pixels with a "
+            f"scatter of {sigma:g}; pass a noise map with uncertainty="
+        )
+    # a normal distribution cut at `clip` has a smaller median deviation
+    return sigma / _clipping_bias(clip)
+
+
+def _mad(values: np.ndarray) -> float:
+    if values.size == 0:
+        return 0.0
+    return _MAD_TO_SIGMA * float(np.median(np.abs(values - np.median(values))))
+
+
+def _clipping_bias(clip: float) -> float:
+    """Median deviation of a normal distribution cut at ``clip``, against the whole one's."""
+    from statistics import NormalDist  # noqa: PLC0415 - needed in this one place
+
+    normal = NormalDist()
+    inside = 2 * normal.cdf(clip) - 1
+    return _MAD_TO_SIGMA * normal.inv_cdf(0.5 + inside / 4)

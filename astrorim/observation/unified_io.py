@@ -1,0 +1,69 @@
+"""The door through which files come in: `LensObservation.read`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from astropy.io import registry
+from astropy.nddata.mixins.ndio import NDDataRead
+
+from astrorim.exceptions import ObservationError
+
+__all__ = ["ObservationRead"]
+
+
+class ObservationRead(NDDataRead):
+    """Read an observation from FITS or ASDF.
+
+    The format is recognised from the file. ``LensObservation.read.help("fits")`` lists
+    the options; the most used are ``uncertainty``, ``psf``, ``mask``, ``pixel_scale``,
+    ``unit``, ``z_lens``, ``z_source``, ``band`` and ``hdu``.
+
+    Raises
+    ------
+    ObservationError
+        If there is no such file, or its format is not one that can be read.
+    """
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Read a file.
+
+        Parameters
+        ----------
+        *args
+            The path, first.
+        **kwargs
+            Options of the reader, and ``format`` to skip its recognition.
+
+        Returns
+        -------
+        LensObservation
+        """
+        if args and isinstance(args[0], str | os.PathLike):
+            path = Path(args[0]).expanduser()
+            if not path.is_file():
+                what = "is a directory" if path.is_dir() else "does not exist"
+                raise ObservationError(
+                    f"the image file must be readable, but {str(path)!r} {what}; check the "
+                    "path"
+                )
+            args = (str(path), *args[1:])
+            kwargs.setdefault("format", self._recognise(path))
+        return super().__call__(*args, **kwargs)
+
+    def _recognise(self, path: Path) -> str:
+        """Format of a file, found without opening it twice."""
+        with path.open("rb") as stream:
+            formats = self.registry.identify_format(
+                "read", self._cls, str(path), stream, [str(path)], {}
+            )
+        if len(formats) == 1:
+            return formats[0]
+        readable = registry.get_formats(self._cls, "Read")["Format"].tolist()
+        raise ObservationError(
+            f"{str(path)!r} must be a file in one of the formats {', '.join(readable)}, but "
+            f"it looks like {' and '.join(formats) or 'none of them'}; convert it, or pass "
+            "format="
+        )
