@@ -224,7 +224,7 @@ def critical_surface_density(
     --------
     >>> from astrorim.cosmology import critical_surface_density
     >>> print(f"{critical_surface_density(0.5, 2.0, 'Planck15'):.4g}")
-    1.928e+09 solMass / kpc2
+    2.023e+09 solMass / kpc2
     """
     d = lensing_distances(z_lens, z_source, cosmology)
     density = const.c**2 / (4 * np.pi * const.G) * d.source / (d.lens * d.lens_to_source)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-import os
 import re
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -76,7 +75,7 @@ def _replacing(path: Path, *, overwrite: bool) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.stem[:60]}-") as room:
         temporary = Path(room) / path.name
         yield temporary
-        os.replace(temporary, path)
+        temporary.replace(path)
 
 
 def write_asdf(
@@ -138,7 +137,7 @@ def read_asdf(path: str | PathLike[str], key: str, kind: type) -> Any:
         with asdf.open(path, lazy_load=False, memmap=False) as file:
             found = file.tree.get(key)
             held = [name for name in file.tree if name not in ("asdf_library", "history")]
-    if not isinstance(found, kind):
+    if not isinstance(found, kind):  # a fault of the file, not of an argument
         raise ValueError(
             f"{path} must hold a {kind.__name__} under {key!r}, got "
             f"{type(found).__name__}; the file holds: {', '.join(held) or 'nothing'}"
@@ -265,5 +264,5 @@ def write_directory(
         temporary = {key: Path(room) / path.name for key, path in finished.items()}
         _write_all(result, temporary)
         for key, path in finished.items():
-            os.replace(temporary[key], path)
+            temporary[key].replace(path)
     return finished
