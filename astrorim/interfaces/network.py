@@ -6,6 +6,8 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from torch import nn
 
 __all__ = ["NetworkBackend"]
@@ -52,3 +54,7 @@ class NetworkBackend(ABC):
     @abstractmethod
     def architecture(self) -> dict[str, int]:
         """Every option of `build` with its default, as a checkpoint records them."""
+
+    def weights(self) -> Path | None:
+        """Trained weights that come with the backend; None when there are none."""
+        return None

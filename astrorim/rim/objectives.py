@@ -240,7 +240,14 @@ class RecurrenceObjective(Objective):
             if begin is not None:
                 light_error = model.lens_light(current) - model.lens_light(values)
             light = simulated.lens_light + light_error
-            frames = frames_from_arcs(model, current, light, self.source_size)
+            frames = frames_from_arcs(
+                model,
+                current,
+                light,
+                self.source_size,
+                theta_e=simulated.lens["theta_E"],
+                centre=torch.stack([simulated.lens["x0"], simulated.lens["y0"]], dim=1),
+            )
             operator = model.source_operator(current, frames)
             weight = data.weight
             preconditioner = recurrence.Preconditioner.of(operator, weight)

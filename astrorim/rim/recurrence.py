@@ -157,4 +157,5 @@ def step(
         dim=1,
     )
     update, memory = cell(inputs, state.memory)
-    return SourceState(state.source + update[:, 0], state.amplitude, memory)
+    source = state.source + update[:, 0].to(state.source.dtype)
+    return SourceState(source, state.amplitude, memory)

@@ -19,9 +19,9 @@ __all__ = ["frames_from_arcs"]
 _SIGNAL_TO_NOISE = 3.0  # of pixels, smoothed over 3 x 3, that count as arc
 _INNER_RADIUS = 0.4  # in Einstein radii: what lies inside is dominated by the lens light
 _OUTER_RADIUS = 2.2  # in Einstein radii: what lies outside belongs to neighbours
-_QUANTILE = 0.02  # of the arc's light left out at each side
-_MARGIN = 1.35  # of the frame over the extent of the arcs
-_LARGEST = 1.2  # half a frame at most, in Einstein radii
+_QUANTILE = 0.01  # of the arc's light left out at each side
+_MARGIN = 1.7  # of the frame over the extent of the arcs
+_LARGEST = 1.4  # half a frame at most, in Einstein radii
 _SMALLEST = 6.0  # half a frame at least, in detector pixels
 
 
@@ -36,13 +36,19 @@ def _weighted_quantiles(values: Tensor, weights: Tensor, levels: Tensor) -> Tens
 
 
 def frames_from_arcs(
-    model: ForwardModel, values: Tensor, lens_light: Tensor, size: int
+    model: ForwardModel,
+    values: Tensor,
+    lens_light: Tensor,
+    size: int,
+    *,
+    theta_e: Tensor,
+    centre: Tensor,
 ) -> SourceFrames:
     r"""Choose each source's frame from the traced positions of significant arc light.
 
     Pixels whose light, the lens galaxy's subtracted, exceeds three times the noise are
-    traced to the source plane; the frame is centred between the light-weighted 2nd and
-    98th percentile of their positions and covers 1.35 times the larger of the two spreads.
+    traced to the source plane; the frame is centred between the light-weighted 1st and
+    99th percentile of their positions and covers 1.7 times the larger of the two spreads.
 
     Parameters
     ----------
@@ -54,6 +60,10 @@ def frames_from_arcs(
         The lens galaxy's image to subtract.
     size : int
         Side of the source images, pixels.
+    theta_e : Tensor, (B,), arcsec
+        Einstein radius, for where to look for arcs.
+    centre : Tensor, (B, 2), arcsec
+        Position (x, y) of the lens, for the same.
 
     Returns
     -------
@@ -70,10 +80,8 @@ def frames_from_arcs(
     inner = (slice(None), slice(m, m + height), slice(m, m + width))
     beta_x, beta_y = bin_pixels(beta_x, k)[inner], bin_pixels(beta_y, k)[inner]
     x, y = (position[inner] for position in model.positions(1))
-    names = model.system.parameters
-    theta_e = values[:, names.index_of("theta_E")].detach()[:, None, None]
-    x0 = values[:, names.index_of("x0"), None, None]
-    y0 = values[:, names.index_of("y0"), None, None]
+    theta_e = theta_e[:, None, None]
+    x0, y0 = centre[:, 0, None, None], centre[:, 1, None, None]
     radius = torch.hypot(x - x0, y - y0) / theta_e
     ring = (radius > _INNER_RADIUS) & (radius < _OUTER_RADIUS) & (data.good > 0)
     # A demagnified pixel far from the ring would widen the frame for the sake of noise.
@@ -88,9 +96,8 @@ def frames_from_arcs(
     half = _MARGIN * spread
     half = torch.minimum(half, _LARGEST * theta_e[:, 0, 0])
     half = torch.maximum(half, _SMALLEST * data.pixel_scale)
-    centre = torch.stack([edges_x.mean(dim=1), edges_y.mean(dim=1)], dim=1)
+    middle = torch.stack([edges_x.mean(dim=1), edges_y.mean(dim=1)], dim=1)
     found = weight.sum(dim=1) > 0
-    lens_centre = torch.stack([x0[:, 0, 0], y0[:, 0, 0]], dim=1)
-    centre = torch.where(found[:, None], centre, lens_centre)
+    middle = torch.where(found[:, None], middle, centre)
     half = torch.where(found, half, theta_e[:, 0, 0])
-    return SourceFrames(centre.detach(), (2 * half / size).detach(), size)
+    return SourceFrames(middle.detach(), (2 * half / size).detach(), size)

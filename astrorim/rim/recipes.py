@@ -1,0 +1,96 @@
+"""Trainers put together from the names of plugins."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from astrorim.lensing.system import LensSystem
+from astrorim.rim.codec import ParameterCodec
+from astrorim.rim.objectives import EncoderObjective, RecurrenceObjective, image_data
+from astrorim.rim.recurrence import NUM_CELL_INPUTS
+from astrorim.rim.training import Trainer, TrainingOptions
+
+if TYPE_CHECKING:
+    from astrorim.interfaces import Simulator
+    from astrorim.plugins import Plugins
+
+__all__ = ["START_SPREAD", "make_trainer", "system_of"]
+
+START_SPREAD = {
+    "theta_E": 0.025,
+    "e1": 0.03,
+    "e2": 0.03,
+    "x0": 0.008,
+    "y0": 0.008,
+    "gamma1": 0.02,
+    "gamma2": 0.02,
+    "light_amplitude": 0.06,
+    "light_half_light_radius": 0.05,
+    "light_sersic_index": 0.05,
+    "light_e1": 0.015,
+    "light_e2": 0.015,
+    "light_x0": 0.003,
+    "light_y0": 0.003,
+}
+"""Errors of the start that the recurrence is trained to stand: an encoder's typical ones.
+Relative for positive parameters, absolute in the parameter's unit for the others."""
+
+_CODEC_SAMPLE = 512
+
+
+def system_of(simulator: Simulator, plugins: Plugins) -> LensSystem:
+    """The lens and light models that a simulator draws."""
+    return LensSystem(
+        plugins.lens_models.resolve(simulator.lens_model),
+        plugins.light_models.create(simulator.light_model),
+    )
+
+
+def make_trainer(
+    network: str,
+    simulator: Simulator,
+    options: TrainingOptions,
+    plugins: Plugins,
+    architecture: dict[str, int] | None = None,
+) -> Trainer:
+    """Put a trainer together.
+
+    Parameters
+    ----------
+    network : str
+        Registered network backend; its role decides the objective.
+    simulator : Simulator
+        Draws the lenses.
+    options : TrainingOptions
+        How to train.
+    plugins : Plugins
+        Where names are looked up.
+    architecture : dict of str to int, optional
+        Options of the backend that differ from its defaults.
+
+    Returns
+    -------
+    Trainer
+        Not yet started; call its ``resume`` to take up an interrupted run.
+    """
+    backend = plugins.networks.create(network)
+    system = system_of(simulator, plugins)
+    sizes = dict(architecture or {})
+    if backend.role == "recurrence":
+        sizes.setdefault("channels_in", NUM_CELL_INPUTS)
+        objective = RecurrenceObjective(system, spread=START_SPREAD)
+        return Trainer(backend, sizes, objective, simulator, options)
+    sizes.setdefault("num_parameters", len(system.parameters))
+    codec = ParameterCodec(system.parameters)
+    # The standardisation comes from lenses of the training set, so it is reproducible.
+    sample = simulator.simulate(
+        _CODEC_SAMPLE,
+        seed=options.seed,
+        start=0,
+        pixel_scale=sum(options.pixel_scales) / 2,
+        supersampling=1,
+    )
+    codec.fit(system.stack(sample.lens, sample.light), image_data(sample))
+    full = backend.architecture() | sizes
+    encoder = EncoderObjective(system, codec, full["frame"], full["psf_frame"])
+    return Trainer(backend, sizes, encoder, simulator, options)

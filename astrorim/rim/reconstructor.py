@@ -1,0 +1,437 @@
+"""`RIMReconstructor`: from observations to reconstructions with trained networks."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, overload
+
+import numpy as np
+import torch
+
+from astrorim.exceptions import CheckpointError, ObservationError
+from astrorim.lensing.forward import ForwardModel
+from astrorim.lensing.system import LIGHT_PREFIX, LensSystem
+from astrorim.plugins import load_plugins
+from astrorim.results import Reconstruction
+from astrorim.results.quality import quality_flags
+from astrorim.rim.checkpoint import Checkpoint, load_checkpoint
+from astrorim.rim.codec import ParameterCodec
+from astrorim.rim.features import image_features, psf_features
+from astrorim.rim.joint import JointOptions, JointResult, infer_jointly
+from astrorim.rim.tensors import batch_observations
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from astrorim.lensing.forward import ImageData
+    from astrorim.observation import LensObservation
+    from astrorim.plugins import Plugins
+
+__all__ = ["RIMReconstructor"]
+
+_ENCODER = "flow-encoder"
+_RECURRENCE = "unet-gru"
+_WORKING_FRAME = 128
+_NUM_SAMPLES = 512
+_ENCODER_SAMPLES = 256
+
+
+@dataclass(frozen=True)
+class _Start:
+    """Where the joint inference begins: values, spread, ring radius and centre."""
+
+    values: Tensor
+    spread: Tensor
+    theta_e: Tensor
+    centre: Tensor
+
+
+class RIMReconstructor:
+    """Reconstructs lenses with a parameter encoder and a Recurrent Inference Machine.
+
+    Use `load` to make one.
+
+    Parameters
+    ----------
+    encoder, recurrence : Checkpoint
+        The two trained networks.
+    lens_model : str, optional
+        Lens model to fit; the encoder's own by default. Parameters that the encoder
+        does not know start at the middle of their prior.
+    light_model : str, optional
+        Lens-light model; the encoder's own by default.
+    device : str, optional
+        ``"cpu"``, ``"cuda"``, or ``"auto"`` for a GPU where there is one.
+    plugins : Plugins, optional
+        Where names are looked up; the installed ones by default.
+
+    Raises
+    ------
+    CheckpointError
+        If the networks are not an encoder and a recurrence.
+    """
+
+    def __init__(
+        self,
+        encoder: Checkpoint,
+        recurrence: Checkpoint,
+        *,
+        lens_model: str | None = None,
+        light_model: str | None = None,
+        device: str = "auto",
+        plugins: Plugins | None = None,
+    ) -> None:
+        for checkpoint, role in ((encoder, "encoder"), (recurrence, "recurrence")):
+            if checkpoint.role != role:
+                raise CheckpointError(f"{role} must be a {role}, got a {checkpoint.role}")
+        plugins = plugins or load_plugins()
+        if device == "auto":
+            device = "cuda" if torch.cuda.is_available() else "cpu"
+        self.device = device
+        self.encoder = encoder
+        self.recurrence = recurrence
+        encoder.network.to(device)
+        recurrence.network.to(device)
+        self._trained = LensSystem(
+            plugins.lens_models.resolve(encoder.lens_model),
+            plugins.light_models.create(encoder.light_model),
+        )
+        if list(self._trained.parameters.names) != encoder.parameters:
+            raise CheckpointError(
+                f"the encoder's parameters {encoder.parameters} are not those of "
+                f"{encoder.lens_model!r} and {encoder.light_model!r}: "
+                f"{list(self._trained.parameters.names)}"
+            )
+        self.lens_model = plugins.lens_models.canonical_name(lens_model or encoder.lens_model)
+        self.light_model = light_model or encoder.light_model
+        self.system = LensSystem(
+            plugins.lens_models.resolve(self.lens_model),
+            plugins.light_models.create(self.light_model),
+        )
+        self._codec = ParameterCodec(
+            self._trained.parameters, encoder.settings["mean"], encoder.settings["std"]
+        )
+
+    @classmethod
+    def load(
+        cls,
+        encoder: str | os.PathLike[str] | None = None,
+        recurrence: str | os.PathLike[str] | None = None,
+        *,
+        lens_model: str | None = None,
+        light_model: str | None = None,
+        device: str = "auto",
+        plugins: Plugins | None = None,
+    ) -> RIMReconstructor:
+        """Load trained networks, the shipped ones by default.
+
+        Parameters
+        ----------
+        encoder, recurrence : path-like, optional
+            Checkpoints that training wrote.
+        lens_model, light_model, device, plugins : optional
+            See the class.
+
+        Returns
+        -------
+        RIMReconstructor
+
+        Raises
+        ------
+        CheckpointError
+            If weights are missing or unfit.
+        UnknownNameError
+            If a model is not registered.
+        """
+        plugins = plugins or load_plugins()
+        loaded = []
+        for path, name, role in (
+            (encoder, _ENCODER, "encoder"),
+            (recurrence, _RECURRENCE, "recurrence"),
+        ):
+            file = Path(path) if path is not None else plugins.networks.create(name).weights()
+            if file is None:
+                raise CheckpointError(f"no weights come with {name!r}; pass {role}= a file")
+            loaded.append(load_checkpoint(file, plugins, role=role))
+        return cls(
+            *loaded,
+            lens_model=lens_model,
+            light_model=light_model,
+            device=device,
+            plugins=plugins,
+        )
+
+    @overload
+    def reconstruct(
+        self, observations: LensObservation, *, num_iterations: int = ..., seed: int = ...,
+        known: Mapping[str, float] | None = ...,
+    ) -> Reconstruction: ...
+
+    @overload
+    def reconstruct(
+        self, observations: Sequence[LensObservation], *, num_iterations: int = ...,
+        seed: int = ..., known: Mapping[str, float] | None = ...,
+    ) -> list[Reconstruction]: ...
+
+    def reconstruct(
+        self,
+        observations: LensObservation | Sequence[LensObservation],
+        *,
+        num_iterations: int = 10,
+        seed: int = 0,
+        known: Mapping[str, float] | None = None,
+    ) -> Reconstruction | list[Reconstruction]:
+        """Reconstruct one lens, or several in batches.
+
+        Parameters
+        ----------
+        observations : LensObservation or sequence of them
+            Each with unit, noise, PSF and pixel scale.
+        num_iterations : int, optional
+            Rounds of the joint inference of source and parameters.
+        seed : int, optional
+            Of the posterior samples.
+        known : mapping of str to float, optional
+            Parameters of lens and lens light (``light_`` prefixed) by internal name, in
+            declared units, all of them: they are held and only the source is inferred.
+
+        Returns
+        -------
+        Reconstruction or list of Reconstruction
+            In the order of the observations.
+
+        Raises
+        ------
+        ObservationError
+            If an observation lacks what is needed; the message says what to pass.
+        ValueError
+            If ``known`` does not name every parameter.
+        """
+        single = not isinstance(observations, Sequence)
+        everything: list[LensObservation] = [observations] if single else list(observations)  # type: ignore[list-item]
+        for observation in everything:
+            _check_usable(observation)
+        groups: dict[tuple, list[int]] = {}
+        for index, observation in enumerate(everything):
+            key = (observation.data.shape, observation.psf_supersampling)
+            groups.setdefault(key, []).append(index)
+        results: list[Reconstruction | None] = [None] * len(everything)
+        for members in groups.values():
+            batch = [everything[i] for i in members]
+            for i, result in zip(
+                members, self._reconstruct(batch, num_iterations, seed, known), strict=True
+            ):
+                results[i] = result
+        return results[0] if single else results  # type: ignore[return-value]
+
+    def _reconstruct(
+        self,
+        observations: list[LensObservation],
+        num_iterations: int,
+        seed: int,
+        known: Mapping[str, float] | None,
+    ) -> list[Reconstruction]:
+        batch = batch_observations(observations, size=_WORKING_FRAME, device=self.device)
+        settings = self.recurrence.settings
+        options = JointOptions(
+            num_rounds=num_iterations,
+            source_size=settings["source_size"],
+            num_steps=settings["num_steps"],
+            fixed=known is not None,
+        )
+        model = ForwardModel(self.system, batch.data)
+        generator = torch.Generator().manual_seed(seed)
+        start = self._start(batch.data, generator)
+        if known is not None:
+            start = self._known_start(start, known, batch.unit_flux)
+        outcome = infer_jointly(
+            self.recurrence.network,
+            model,
+            start.values,
+            start.spread,
+            options,
+            theta_e=start.theta_e,
+            centre=start.centre,
+        )
+        samples = self._samples(outcome, generator, held=known is not None)
+        provenance = self._provenance(options, seed)
+        return [
+            self._result(i, observation, batch.unit_flux[i], outcome, samples[:, i], provenance)
+            for i, observation in enumerate(observations)
+        ]
+
+    @torch.no_grad()
+    def _start(self, data: ImageData, generator: torch.Generator) -> _Start:
+        """The encoder's mean and spread, for this reconstructor's own parameters."""
+        settings = self.encoder.settings
+        posterior = self.encoder.network(
+            image_features(data, settings["frame"]), psf_features(data, settings["psf_frame"])
+        )
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(int(torch.randint(2**31, (1,), generator=generator)))
+            latents = posterior.sample((_ENCODER_SAMPLES,)).clamp(-6, 6)
+        samples = self._codec.decode(latents, data)
+        names = self._trained.parameters
+        # A frame of odd side is half a pixel off the encoder's even one.
+        for axis, letter in ((-1, "x0"), (-2, "y0")):
+            if (data.image.shape[axis] - settings["frame"]) % 2:
+                for key in (letter, LIGHT_PREFIX + letter):
+                    samples[..., names.index_of(key)] -= 0.5 * data.pixel_scale
+        centre = self._codec.decode(latents.mean(dim=0), data)
+        mean, std = samples.mean(dim=0), samples.std(dim=0)
+        theta_e = centre[:, names.index_of("theta_E")]
+        place = torch.stack([mean[:, names.index_of(k)] for k in ("x0", "y0")], dim=1)
+        values = torch.empty(len(mean), len(self.system.parameters)).to(mean)
+        spread = torch.empty_like(values)
+        for column, parameter in enumerate(self.system.parameters):
+            if parameter.name in names:
+                known = names.index_of(parameter.name)
+                values[:, column], spread[:, column] = mean[:, known], std[:, known]
+            else:
+                low, high = parameter.prior
+                values[:, column], spread[:, column] = (low + high) / 2, (high - low) / 4
+        low, high = self.system.supports(values)
+        values = torch.minimum(torch.maximum(values, low), high)
+        return _Start(values, spread.clamp_min(1e-5), theta_e, place)
+
+    def _known_start(
+        self, start: _Start, known: Mapping[str, float], unit_flux: list[float]
+    ) -> _Start:
+        missing = [p.name for p in self.system.parameters if p.name not in known]
+        if missing:
+            raise ValueError(
+                f"known must name every parameter, got none for {', '.join(missing)}"
+            )
+        values = start.values.clone()
+        for column, parameter in enumerate(self.system.parameters):
+            value = torch.full((len(values),), float(known[parameter.name])).to(values)
+            if parameter.linear:
+                value = value / values.new_tensor(unit_flux)
+            values[:, column] = value
+        return replace(start, values=values)
+
+    def _samples(
+        self, outcome: JointResult, generator: torch.Generator, *, held: bool
+    ) -> Tensor:
+        """Posterior samples (S, B, P): Gaussian, its width calibrated on simulations."""
+        values = outcome.values
+        draws = torch.randn(_NUM_SAMPLES, *values.shape, generator=generator).to(values)
+        if held:
+            return values.expand(draws.shape)
+        factors = self.recurrence.settings.get("error_factors", {})
+        factor = values.new_tensor(
+            [float(factors.get(p.name, 1.0)) for p in self.system.parameters]
+        )
+        scale = outcome.covariance.diagonal(dim1=1, dim2=2).sqrt()
+        correlation = outcome.covariance / (scale[:, :, None] * scale[:, None, :])
+        root = torch.linalg.cholesky_ex(
+            correlation.double() + 1e-9 * torch.eye(values.shape[1]).to(values).double()
+        ).L.to(values)
+        shaped = (root @ draws[..., None])[..., 0]
+        low, high = self.system.supports(values)
+        samples = values + shaped * scale * factor
+        return torch.minimum(torch.maximum(samples, low), high)
+
+    def _provenance(self, options: JointOptions, seed: int) -> dict[str, Any]:
+        import astrorim
+
+        return {
+            "astrorim": astrorim.__version__,
+            "torch": torch.__version__,
+            "encoder": {"backend": self.encoder.backend, "sha256": self.encoder.sha256},
+            "recurrence": {
+                "backend": self.recurrence.backend,
+                "sha256": self.recurrence.sha256,
+            },
+            "trained_on": self.encoder.provenance.get("simulator", ""),
+            "num_iterations": options.num_rounds,
+            "parameters_known": options.fixed,
+            "seed": seed,
+            "stage": "amortised",
+        }
+
+    @torch.no_grad()
+    def _result(
+        self,
+        index: int,
+        observation: LensObservation,
+        unit_flux: float,
+        outcome: JointResult,
+        samples: Tensor,
+        provenance: dict[str, Any],
+    ) -> Reconstruction:
+        """One lens in its observation's own units, rendered on its whole frame."""
+        names = self.system.parameters
+        values = outcome.values[index : index + 1]
+        frames = outcome.frames.select(torch.tensor([index]).to(values.device))
+        source = outcome.source[index : index + 1]
+        whole = batch_observations([observation], device=self.device)
+        model = ForwardModel(self.system, whole.data)
+        # The whole frame's own flux unit may differ from that of the working frame.
+        ratio = unit_flux / whole.unit_flux[0]
+        linear = values.new_tensor([ratio if p.linear else 1.0 for p in names])
+        light = model.lens_light(values * linear)[0]
+        arcs = model.source_operator(values, frames).apply(source * ratio)[0]
+        x, y = model.positions(1)
+        inner = slice(model.margin, model.margin + model.shape[0]), slice(
+            model.margin, model.margin + model.shape[1]
+        )
+        kappa = self.system.lens.convergence(x, y, self.system.lens_params(values))[0][inner]
+
+        def numpy(tensor: Tensor, factor: float = 1.0) -> np.ndarray:
+            return tensor.detach().cpu().double().numpy() * factor
+
+        chains = {
+            p.name: numpy(samples[:, column], unit_flux if p.linear else 1.0)
+            for column, p in enumerate(names)
+        }
+        point = {
+            p.name: float(values[0, column]) * (unit_flux if p.linear else 1.0)
+            for column, p in enumerate(names)
+        }
+        num_lens = self.system.num_lens
+        lens = {p.name: point[p.name] for p in names[:num_lens]}
+        light_values = {
+            p.name.removeprefix(LIGHT_PREFIX): point[p.name] for p in names[num_lens:]
+        }
+        checksum = hashlib.sha256(np.ascontiguousarray(observation.data).tobytes()).hexdigest()
+        result = Reconstruction(
+            name=observation.name or f"lens_{index:05d}",
+            observation=observation,
+            source=numpy(source[0], unit_flux),
+            source_grid=frames.grid(0),
+            forward_image=numpy(light + arcs, whole.unit_flux[0]),
+            lens_light=numpy(light, whole.unit_flux[0]),
+            background=0.0,
+            convergence=numpy(kappa),
+            lens_model=self.lens_model,
+            light_model=self.light_model,
+            lens=lens,
+            light=light_values,
+            samples=chains,
+            steps={"reduced_chi2": numpy(outcome.chi2[index])},
+            provenance=provenance | {"data_sha256": checksum},
+        )
+        result.flags.update(quality_flags(result, self.system.parameters))
+        return result
+
+
+def _check_usable(observation: LensObservation) -> None:
+    name = observation.name or "the observation"
+    if observation.psf is None:
+        raise ObservationError(
+            f"{name} has no PSF; pass psf= a FITS file or an array with an odd side"
+        )
+    if not observation.has_noise:
+        raise ObservationError(
+            f"{name} has no noise; pass uncertainty= a FITS file or array of standard "
+            "deviations, or measure it with astrorim.observation.with_measured_noise"
+        )
+    if min(observation.data.shape) < 32:
+        raise ObservationError(
+            f"{name} must be at least 32 pixels a side, got shape {observation.data.shape}"
+        )
