@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from typing import overload
 
 import astropy.units as u
 
@@ -159,7 +160,13 @@ class ParameterSet(Sequence[Parameter]):
     def __len__(self) -> int:
         return len(self.members)
 
-    def __getitem__(self, item):  # type: ignore[no-untyped-def]
+    @overload
+    def __getitem__(self, item: int) -> Parameter: ...
+
+    @overload
+    def __getitem__(self, item: slice) -> tuple[Parameter, ...]: ...
+
+    def __getitem__(self, item: int | slice) -> Parameter | tuple[Parameter, ...]:
         return self.members[item]
 
     def __iter__(self) -> Iterator[Parameter]:

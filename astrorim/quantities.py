@@ -299,7 +299,7 @@ def to_tensor(
     TypeError
         If a Quantity comes without ``unit``, or a plain array with one.
     """
-    import torch  # noqa: PLC0415 - heavy, and not needed by those who only read files
+    import torch
 
     if isinstance(quantity, u.Quantity):
         if unit is None:

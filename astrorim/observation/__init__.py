@@ -5,11 +5,23 @@ from __future__ import annotations
 from astropy.io import registry
 from astropy.io.fits.connect import is_fits
 
+from astrorim.observation.info import ObservationSummary, describe
 from astrorim.observation.lens_observation import LensObservation
 from astrorim.observation.noise import measure_sky_noise
+from astrorim.observation.orientation import Orientation, north_position_angle, orientation_of
 from astrorim.observation.reader import read_fits, write_fits
 
-__all__ = ["LensObservation", "measure_sky_noise", "read_fits", "write_fits"]
+__all__ = [
+    "LensObservation",
+    "ObservationSummary",
+    "Orientation",
+    "describe",
+    "measure_sky_noise",
+    "north_position_angle",
+    "orientation_of",
+    "read_fits",
+    "write_fits",
+]
 
 # An identifier of a subclass hides those of its parents, so FITS is registered anew.
 registry.register_reader("fits", LensObservation, read_fits, force=True)

@@ -130,9 +130,7 @@ def _recut_advice(psf: np.ndarray) -> str:
     )
 
 
-def check_psf_fits(
-    psf: np.ndarray, supersampling: int, shape: tuple[int, ...]
-) -> None:
+def check_psf_fits(psf: np.ndarray, supersampling: int, shape: tuple[int, ...]) -> None:
     """Refuse a PSF that is larger than its image.
 
     Parameters

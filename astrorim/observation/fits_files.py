@@ -33,8 +33,6 @@ __all__ = [
 
 HDUKey: TypeAlias = int | str | tuple[str, int]
 
-_MIN_SIDE = 2
-
 
 @contextmanager
 def open_fits(path: str | os.PathLike[str] | object) -> Iterator[fits.HDUList]:
@@ -210,8 +208,10 @@ def choose_image(
     candidates = [h for h in images if role_of(h.name) == role] or (
         images if role != "image" or len(images) == 1 else []
     )
-    if role == "image" and hdul[0] in candidates and all(
-        role_of(h.name) != "image" for h in images if h is not hdul[0]
+    if (
+        role == "image"
+        and hdul[0] in candidates
+        and all(role_of(h.name) != "image" for h in images if h is not hdul[0])
     ):
         candidates = [hdul[0]]
     if len(candidates) > 1 and band is not None:
@@ -290,14 +290,16 @@ def wcs_of(hdul: fits.HDUList, image: fits.ImageHDU, *, optional: bool) -> WCS |
         warnings.simplefilter("ignore", FITSFixedWarning)
         try:
             wcs = WCS(image.header, fobj=hdul)
-            if not wcs.has_celestial:
-                return None
-            return wcs if wcs.naxis == 2 else wcs.celestial
+            celestial = None
+            if wcs.has_celestial:
+                celestial = wcs if wcs.naxis == 2 else wcs.celestial
         except Exception as error:  # wcslib and astropy raise many kinds
             text = f"the WCS of HDU {describe_hdu(image)} cannot be understood ({error})"
             if not optional:
                 raise ObservationError(
                     f"{text}; pass pixel_scale= to read the image without it"
                 ) from error
+        else:
+            return celestial
     warnings.warn(f"{text}; the image has no sky frame", AstroRIMWarning, stacklevel=4)
     return None

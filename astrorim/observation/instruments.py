@@ -10,7 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from astropy.nddata import InverseVariance, NDUncertainty, StdDevUncertainty, VarianceUncertainty
+from astropy.nddata import (
+    InverseVariance,
+    NDUncertainty,
+    StdDevUncertainty,
+    VarianceUncertainty,
+)
 
 from astrorim.observation.headers import LAYOUT_KEYWORD
 

@@ -21,21 +21,19 @@ from astropy.nddata import (
 from astrorim.exceptions import ObservationError
 from astrorim.grid import ImageGrid
 from astrorim.observation import checks
+from astrorim.observation.attributes import ObservationAttributes
 from astrorim.observation.headers import attributes_to_header
+from astrorim.observation.orientation import Orientation, orientation_of
 from astrorim.observation.unified_io import ObservationRead
-from astrorim.quantities import PIXEL_SCALE_UNIT, parse_pixel_scale, parse_quantity, parse_unit
+from astrorim.quantities import PIXEL_SCALE_UNIT, parse_unit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from astropy.wcs import WCS
-
 __all__ = ["LensObservation"]
 
-_PSF_SUM_TOLERANCE = 1e-6
 
-
-class LensObservation(CCDData):
+class LensObservation(ObservationAttributes, CCDData):
     """Image of a gravitational lens with its noise, PSF, sky frame and redshifts.
 
     Every attribute survives slicing, copies, arithmetic, unit conversion, files and the
@@ -95,7 +93,7 @@ class LensObservation(CCDData):
 
     read = registry.UnifiedReadWriteMethod(ObservationRead)
 
-    def __init__(  # noqa: PLR0913 - one keyword for each attribute
+    def __init__(
         self,
         data: Any,
         *args: Any,
@@ -117,8 +115,7 @@ class LensObservation(CCDData):
         except ValueError as error:
             if getattr(self, "_unit", None) is None and not isinstance(error, ObservationError):
                 raise ObservationError(
-                    "unit must be given, got None; pass unit=, for example "
-                    "unit='electron/s'"
+                    "unit must be given, got None; pass unit=, for example unit='electron/s'"
                 ) from error
             raise
         if self.unit is not None:
@@ -153,46 +150,6 @@ class LensObservation(CCDData):
         if self.uncertainty is not None and np.ndim(self.uncertainty.array):
             checks.check_shape("uncertainty", self.uncertainty.array.shape, self.shape)
 
-    def _normalise_psf(self) -> None:
-        if self.psf is None:
-            return
-        total = float(self.psf.sum(dtype=np.float64))
-        if abs(total - 1) > _PSF_SUM_TOLERANCE:
-            # the header may be shared with the object that this one was made from
-            self.meta = copy.copy(self.meta)
-            self.meta["PSFSUM"] = total
-            self._psf = self._psf / total
-
-    @property
-    def psf(self) -> np.ndarray | None:
-        """PSF stamp, (K, K), sum one, K odd, or None."""
-        return self._psf
-
-    @psf.setter
-    def psf(self, value: np.ndarray | None) -> None:
-        if value is None:
-            self._psf = None
-            return
-        if not isinstance(value, np.ndarray):
-            raise TypeError(f"psf must be a numpy array, got {type(value).__name__}")
-        checks.check_psf(value)
-        self._psf = value
-        if hasattr(self, "_meta"):
-            self._normalise_psf()
-
-    @property
-    def psf_supersampling(self) -> int:
-        """Elements of the PSF along the side of a detector pixel."""
-        return self._psf_supersampling
-
-    @psf_supersampling.setter
-    def psf_supersampling(self, value: int) -> None:
-        if int(value) != value or value < 1:
-            raise ObservationError(
-                f"psf_supersampling must be a positive integer, got {value!r}"
-            )
-        self._psf_supersampling = int(value)
-
     @property
     def uncertainty(self) -> NDUncertainty | None:
         """Noise of each pixel, (H, W), or None."""
@@ -205,75 +162,14 @@ class LensObservation(CCDData):
         CCDData.uncertainty.fset(self, value)
 
     @property
-    def z_lens(self) -> float | None:
-        """Redshift of the lens, or None."""
-        return self._z_lens
-
-    @z_lens.setter
-    def z_lens(self, value: float | None) -> None:
-        self._set_redshifts(value, self._z_source)
-
-    @property
-    def z_source(self) -> float | None:
-        """Redshift of the source, or None."""
-        return self._z_source
-
-    @z_source.setter
-    def z_source(self, value: float | None) -> None:
-        self._set_redshifts(self._z_lens, value)
-
-    def _set_redshifts(self, z_lens: float | None, z_source: float | None) -> None:
-        z_lens = None if z_lens is None else float(z_lens)
-        z_source = None if z_source is None else float(z_source)
-        checks.check_redshifts(z_lens, z_source)
-        self._z_lens, self._z_source = z_lens, z_source
-
-    @property
-    def exposure(self) -> u.Quantity | None:
-        """Exposure time, s, or None."""
-        return self._exposure
-
-    @exposure.setter
-    def exposure(self, value: str | u.Quantity | None) -> None:
-        self._exposure = None if value is None else parse_quantity(value, u.s, name="exposure")
-
-    @property
-    def gain(self) -> u.Quantity | None:
-        """Electrons per count, electron/adu, or None."""
-        return self._gain
-
-    @gain.setter
-    def gain(self, value: str | u.Quantity | None) -> None:
-        unit = u.electron / u.adu
-        self._gain = None if value is None else parse_quantity(value, unit, name="gain")
-
-    @property
-    def pixel_scale(self) -> u.Quantity:
-        """Side of a pixel, arcsec per pixel: the WCS's, or else the one that was given.
-
-        Raises
-        ------
-        ObservationError
-            If neither exists, or the WCS's pixels are not square.
-        """
-        scale = checks.resolve_pixel_scale(self.wcs, self._pixel_scale)
-        if scale is None:
-            raise ObservationError(
-                "the pixel scale is unknown: there is no celestial WCS; pass pixel_scale=, "
-                'for example pixel_scale="0.05 arcsec"'
-            )
-        return scale
-
-    @pixel_scale.setter
-    def pixel_scale(self, value: str | u.Quantity) -> None:
-        given = parse_pixel_scale(value)
-        checks.resolve_pixel_scale(self.wcs, given)
-        self._pixel_scale = given if self.wcs is None or not self.wcs.has_celestial else None
-
-    @property
     def grid(self) -> ImageGrid:
         """The pixel grid, origin at the array's centre, arcsec."""
         return ImageGrid(self.shape, self.pixel_scale.to_value(PIXEL_SCALE_UNIT))
+
+    @property
+    def orientation(self) -> Orientation | None:
+        """Where north and east lie on the image, from the WCS; None without one."""
+        return orientation_of(self.wcs)
 
     @property
     def has_noise(self) -> bool:
@@ -332,31 +228,11 @@ class LensObservation(CCDData):
         """
         ignored = np.zeros(self.shape, bool) if self.mask is None else np.asarray(self.mask)
         checks.check_content(self.data, ignored)
-        if self.has_noise:
+        if self.uncertainty is not None:
             checks.check_noise(self.uncertainty.array, ignored | ~np.isfinite(self.data))
         if self.psf is not None:
             checks.check_psf_fits(self.psf, self.psf_supersampling, self.shape)
         _ = self.pixel_scale
-
-    def attributes(self) -> dict[str, Any]:
-        """What this class adds to `~astropy.nddata.CCDData`, as keyword arguments.
-
-        Returns
-        -------
-        dict
-            ``pixel_scale`` is None where the WCS gives it.
-        """
-        return {
-            "psf": self.psf,
-            "psf_supersampling": self.psf_supersampling,
-            "pixel_scale": self._pixel_scale,
-            "band": self.band,
-            "name": self.name,
-            "z_lens": self.z_lens,
-            "z_source": self.z_source,
-            "exposure": self.exposure,
-            "gain": self.gain,
-        }
 
     def _slice(self, item: Any) -> dict[str, Any]:
         step = self._stride(item)

@@ -91,7 +91,7 @@ def _mad(values: np.ndarray) -> float:
 
 def _clipping_bias(clip: float) -> float:
     """Median deviation of a normal distribution cut at ``clip``, against the whole one's."""
-    from statistics import NormalDist  # noqa: PLC0415 - needed in this one place
+    from statistics import NormalDist
 
     normal = NormalDist()
     inside = 2 * normal.cdf(clip) - 1

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 __all__ = ["read_fits", "write_fits"]
 
 
-def read_fits(  # noqa: PLR0913 - one keyword for each thing that a file may lack
+def read_fits(
     path: str | os.PathLike[str] | Any,
     *,
     uncertainty: Companion | None = None,
@@ -148,9 +148,11 @@ def read_fits(  # noqa: PLR0913 - one keyword for each thing that a file may lac
         checks.check_redshifts(attributes.get("z_lens"), attributes.get("z_source"))
         attributes["pixel_scale"] = _pixel_scale(wcs, attributes.get("pixel_scale"), header)
         if psf is not None:
-            stamp = load_psf(psf, band=attributes.get("band"))
+            stamp: np.ndarray | None = load_psf(psf, band=attributes.get("band"))
+        elif companions.psf is not None:
+            stamp = pixels_of(companions.psf, what="psf")
         else:
-            stamp = None if companions.psf is None else pixels_of(companions.psf, what="psf")
+            stamp = None
         noise = _noise(companions, uncertainty, image_unit, uncertainty_type, attributes)
         bad = _bad_pixels(companions, data.shape, ignore_flags)
     if mask is not None:
@@ -177,7 +179,9 @@ def read_fits(  # noqa: PLR0913 - one keyword for each thing that a file may lac
     return observation
 
 
-def write_fits(observation: LensObservation, path: str | os.PathLike[str], **kwargs: Any) -> None:
+def write_fits(
+    observation: LensObservation, path: str | os.PathLike[str], **kwargs: Any
+) -> None:
     """Write an observation to one FITS file that `read_fits` reads back whole.
 
     Parameters
@@ -268,5 +272,3 @@ def _refuse_picture(image: fits.ImageHDU, hdul: fits.HDUList) -> None:
             "with a nonlinear stretch are stored; use the science FITS file, or pass "
             "allow_nonlinear=True if the values really are counts"
         )
-
-

@@ -7,7 +7,12 @@ from typing import Any, TypeAlias
 
 import astropy.units as u
 import numpy as np
-from astropy.nddata import InverseVariance, NDUncertainty, StdDevUncertainty, VarianceUncertainty
+from astropy.nddata import (
+    InverseVariance,
+    NDUncertainty,
+    StdDevUncertainty,
+    VarianceUncertainty,
+)
 
 from astrorim.exceptions import ObservationError
 from astrorim.observation.fits_files import HDUKey, choose_image, open_fits, pixels_of

@@ -46,8 +46,7 @@ class ObservationRead(NDDataRead):
             if not path.is_file():
                 what = "is a directory" if path.is_dir() else "does not exist"
                 raise ObservationError(
-                    f"the image file must be readable, but {str(path)!r} {what}; check the "
-                    "path"
+                    f"the image file must be readable, but {str(path)!r} {what}; check the path"
                 )
             args = (str(path), *args[1:])
             kwargs.setdefault("format", self._recognise(path))
