@@ -8,6 +8,7 @@ from sphinx_astropy.conf.v3 import *
 
 sys.path.insert(0, str(Path(__file__).parent))
 from reference_pages import write_reference_pages
+from registry_tables import write_registry_tables
 
 project = "AstroRIM"
 author = "AstroRIM developers"
@@ -26,3 +27,4 @@ automodsumm_inherited_members = False
 intersphinx_mapping["torch"] = ("https://docs.pytorch.org/docs/stable/", None)
 
 write_reference_pages(Path(__file__).parent / "api" / "pages")
+write_registry_tables(Path(__file__).parent / "api")

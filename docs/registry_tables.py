@@ -1,0 +1,65 @@
+"""Writes tables of the built-in plugins and of their parameters, from the registries."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from astrorim.plugins import load_plugins
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from astrorim.parameters import Parameter
+
+__all__ = ["write_registry_tables"]
+
+BUILTIN = "astrorim-builtin"
+
+
+def list_table(title: str, header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """Lines of a reStructuredText list table."""
+    lines = [f".. list-table:: {title}", "   :header-rows: 1", ""]
+    for row in [header, *rows]:
+        starts = ["* -", *["  -"] * (len(row) - 1)]
+        lines += [f"   {start} {cell}".rstrip() for start, cell in zip(starts, row, strict=True)]
+    return [*lines, ""]
+
+
+def parameter_row(parameter: Parameter) -> Sequence[str]:
+    """One line of a table of parameters."""
+    low, high = parameter.support
+    prior_low, prior_high = parameter.prior
+    return (
+        f"``{parameter.name}``",
+        f":math:`{parameter.symbol}`",
+        parameter.description,
+        str(parameter.unit) or "1",
+        f"{low:g} to {high:g}",
+        f"{prior_low:g} to {prior_high:g}",
+    )
+
+
+def write_registry_tables(folder: Path) -> None:
+    """Write ``builtin_names.inc`` and ``builtin_parameters.inc`` into a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    plugins = load_plugins()
+    rows = [row for row in plugins.table() if row.owner == BUILTIN]
+    names = list_table(
+        "Built-in plugins",
+        ("kind", "name", "also called"),
+        (
+            (row.kind, f"``{row.name}``", ", ".join(f"``{alias}``" for alias in row.aliases))
+            for row in rows
+        ),
+    )
+    (folder / "builtin_names.inc").write_text("\n".join(names), encoding="utf-8")
+    header = ("name", "symbol", "what it is", "unit", "support", "prior")
+    tables: list[str] = []
+    for registry in (plugins.lens_models, plugins.light_models):
+        for entry in registry:
+            if entry.owner == BUILTIN:
+                parameters = registry.create(entry.name).parameters
+                title = f"Parameters of the {registry.kind} ``{entry.name}``"
+                tables += list_table(title, header, map(parameter_row, parameters))
+    (folder / "builtin_parameters.inc").write_text("\n".join(tables), encoding="utf-8")

@@ -1,0 +1,134 @@
+"""The documentation names what exists, with its real signature, and its code runs."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import re
+import sys
+import tomllib
+
+import pytest
+
+from astrorim.plugins import load_plugins, specs
+
+HOOKS = [name for name in specs.__all__ if name.startswith("astrorim_register_")]
+
+
+@pytest.fixture(scope="module")
+def page(repository):
+    def read(name):
+        return (repository / "docs" / f"{name}.rst").read_text(encoding="utf-8")
+
+    return read
+
+
+@pytest.fixture(scope="module")
+def project(repository):
+    return tomllib.loads((repository / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+def code_blocks(text):
+    """Python code blocks of a reStructuredText page, in order."""
+    pattern = r"^\.\. code-block:: python\n\n((?:(?: {4}.*)?\n)+)"
+    blocks = re.findall(pattern, text, re.MULTILINE)
+    return [inspect.cleandoc(block) for block in blocks]
+
+
+@pytest.mark.parametrize("name", HOOKS)
+def test_every_hook_is_documented_with_its_signature(name, page):
+    signature = inspect.signature(getattr(specs, name))
+    rendered = re.sub(r"'", "", f"{name}{signature}")
+    assert rendered in page("plugins").splitlines() or f"    {rendered}" in page("plugins")
+
+
+def test_documented_hooks_exist(page):
+    documented = set(re.findall(r"astrorim_register_\w+", page("plugins")))
+    assert documented <= set(HOOKS)
+
+
+def test_every_asdf_tag_is_documented(page):
+    from astrorim.extension import get_extensions
+
+    tags = [tag.tag_uri for extension in get_extensions() for tag in extension.tags]
+    assert tags
+    missing = [tag for tag in tags if f"``{tag}``" not in page("results")]
+    assert missing == []
+
+
+def test_every_subcommand_is_documented(page, capsys):
+    from astrorim.cli import main
+
+    with pytest.raises(SystemExit, match="0"):
+        main(["--help"])
+    shown = capsys.readouterr().out
+    (commands,) = re.findall(r"\{([a-z,-]+)\}", shown)[:1]
+    headings = re.findall(r"^``astrorim ([a-z-]+)``$", page("command_line"), re.MULTILINE)
+    assert set(headings) == set(commands.split(","))
+
+
+def test_readme_and_quick_start_tell_the_same(page, repository):
+    readme = (repository / "README.md").read_text(encoding="utf-8")
+    (block,) = code_blocks(page("quick_start"))
+    assert block in readme
+    demo = 'pip install -e ".[test]" && astrorim demo --output-dir demo'
+    assert demo in readme
+    assert demo in page("quick_start")
+
+
+def test_entry_points_lead_somewhere(project):
+    groups = dict(project["project"]["entry-points"])
+    groups["console_scripts"] = project["project"]["scripts"]
+    for points in groups.values():
+        for value in points.values():
+            module, _, attribute = value.partition(":")
+            found = importlib.import_module(module)
+            assert not attribute or callable(getattr(found, attribute))
+
+
+def test_public_names_are_importable_from_the_top():
+    import astrorim
+
+    for name in astrorim.__all__:
+        assert getattr(astrorim, name) is not None
+    assert set(astrorim.__all__) <= set(dir(astrorim))
+    with pytest.raises(AttributeError, match=r"no attribute 'Lens'; its public names are"):
+        astrorim.Lens  # noqa: B018
+
+
+def test_reference_covers_every_public_module(repository, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(repository / "docs"))
+    pages = importlib.import_module("reference_pages")
+    pages.write_reference_pages(tmp_path)
+    text = "\n".join(path.read_text(encoding="utf-8") for path in tmp_path.iterdir())
+    documented = set(re.findall(r"automodapi:: (\S+)", text))
+    for package in pages.PACKAGES:
+        for module in pages.public_modules(package):
+            names, elsewhere = pages.own_names(module)
+            assert module in documented or set(names) == set(elsewhere)
+    sys.modules.pop("reference_pages")
+
+
+def write_example_files(folder):
+    """A simulated lens, as the separate files that the quick start reads."""
+    import numpy as np
+    from astropy.io import fits
+
+    drawn = load_plugins().simulators.create("foundation").simulate(
+        1, seed=1_000_000_007, shape=(96, 96), pixel_scale=0.05
+    )
+    for name, array in {"image": drawn.image, "noise": drawn.noise, "psf": drawn.psf}.items():
+        data = array[0].cpu().numpy().astype(np.float32)
+        fits.writeto(folder / f"{name}.fits", data)
+
+
+def test_quick_start_runs_as_written(page, tmp_path, monkeypatch, capsys):
+    write_example_files(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    (block,) = code_blocks(page("quick_start"))
+    names = {}
+    exec(compile(block, "quick_start.rst", "exec"), names)
+    assert (tmp_path / "lens.asdf").stat().st_size > 0
+    assert names["profile"].einstein_radius.unit == "arcsec"
+    assert names["profile"].einstein_mass.unit == "solMass"
+    assert "arcsec" in capsys.readouterr().out
