@@ -22,7 +22,8 @@ def list_table(title: str, header: Sequence[str], rows: Iterable[Sequence[str]])
     lines = [f".. list-table:: {title}", "   :header-rows: 1", ""]
     for row in [header, *rows]:
         starts = ["* -", *["  -"] * (len(row) - 1)]
-        lines += [f"   {start} {cell}".rstrip() for start, cell in zip(starts, row, strict=True)]
+        cells = zip(starts, row, strict=True)
+        lines += [f"   {start} {cell}".rstrip() for start, cell in cells]
     return [*lines, ""]
 
 
