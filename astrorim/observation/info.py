@@ -10,6 +10,7 @@ import astropy.units as u
 import numpy as np
 
 from astrorim.exceptions import ObservationError
+from astrorim.observation.asdf_files import read_tree
 from astrorim.observation.fits_files import (
     HDUKey,
     choose_image,
@@ -288,16 +289,7 @@ def _missing_in(observation: LensObservation) -> dict[str, str]:
 
 
 def _describe_asdf(path: Path) -> ObservationSummary:
-    import asdf
-
-    try:
-        with asdf.open(path, lazy_load=False, memmap=False) as file:
-            tree = {key: value for key, value in file.tree.items()
-                    if key not in ("asdf_library", "history")}  # fmt: skip
-    except (OSError, ValueError) as error:
-        raise ObservationError(
-            f"{str(path)!r} is not an ASDF file that can be read ({error}); write it again"
-        ) from error
+    tree = read_tree(path)
     contents = tuple(f"{key}: {type(value).__name__}" for key, value in tree.items())
     facts: dict[str, Any] = {"path": str(path), "kind": "ASDF", "contents": contents}
     for key, value in tree.items():

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
+from astropy.nddata import StdDevUncertainty
 
 from astrorim.exceptions import ObservationError
 
-__all__ = ["measure_sky_noise"]
+if TYPE_CHECKING:
+    from astrorim.observation.lens_observation import LensObservation
+
+__all__ = ["measure_sky_noise", "with_measured_noise"]
 
 _MAD_TO_SIGMA = 1.482602218505602
 """Standard deviation of a normal distribution in units of its median absolute deviation."""
@@ -81,6 +87,35 @@ def measure_sky_noise(
         )
     # a normal distribution cut at `clip` has a smaller median deviation
     return sigma / _clipping_bias(clip)
+
+
+def with_measured_noise(observation: LensObservation) -> LensObservation:
+    """Copy an observation and give it the blank sky's noise in every pixel.
+
+    It is too small where the lens and its arcs are bright, since their own Poisson noise
+    is not in it; a noise map is better wherever there is one.
+
+    Parameters
+    ----------
+    observation : LensObservation
+        With or without a noise map, which is replaced; unchanged itself.
+
+    Returns
+    -------
+    LensObservation
+        With a `~astropy.nddata.StdDevUncertainty`, in the data's unit, and a note under
+        ``NOISEMAP`` in its ``meta``.
+
+    Raises
+    ------
+    ObservationError
+        If there is too little blank sky.
+    """
+    sigma = measure_sky_noise(observation.data, observation.mask)
+    result = observation.copy()
+    result.uncertainty = StdDevUncertainty(np.full_like(result.data, sigma))
+    result.meta["NOISEMAP"] = "blank sky"
+    return result
 
 
 def _mad(values: np.ndarray) -> float:

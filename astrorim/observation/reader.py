@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from astropy.nddata import bitmask, fits_ccddata_writer
 
-from astrorim.exceptions import ObservationError
+from astrorim.exceptions import AstroRIMWarning, ObservationError
 from astrorim.observation import checks
 from astrorim.observation.fits_files import (
     HDUKey,
@@ -35,6 +36,7 @@ from astrorim.observation.separate_files import (
     load_psf,
     load_uncertainty,
 )
+from astrorim.observation.unified_io import replacing
 from astrorim.quantities import parse_unit
 
 if TYPE_CHECKING:
@@ -180,7 +182,11 @@ def read_fits(
 
 
 def write_fits(
-    observation: LensObservation, path: str | os.PathLike[str], **kwargs: Any
+    observation: LensObservation,
+    path: str | os.PathLike[str],
+    *,
+    overwrite: bool = False,
+    **kwargs: Any,
 ) -> None:
     """Write an observation to one FITS file that `read_fits` reads back whole.
 
@@ -189,11 +195,28 @@ def write_fits(
     observation : LensObservation
         What to write.
     path : str or path-like
-        Where to.
+        Where to; the file appears complete or not at all.
+    overwrite : bool, optional
+        Whether an existing file may be replaced.
     **kwargs
-        As for `astropy.nddata.fits_ccddata_writer`, for example ``overwrite=True``.
+        As for `astropy.nddata.fits_ccddata_writer`.
+
+    Raises
+    ------
+    FileExistsError
+        If the file exists and ``overwrite`` is False.
     """
-    fits_ccddata_writer(observation, path, **kwargs)
+    distortions = ("cpdis1", "cpdis2", "det2im1", "det2im2")
+    if observation.wcs is not None and any(
+        getattr(observation.wcs, name) is not None for name in distortions
+    ):
+        warnings.warn(
+            "FITS drops the lookup-table distortion of this WCS; write ASDF to keep it",
+            AstroRIMWarning,
+            stacklevel=2,
+        )
+    with replacing(path, overwrite=overwrite) as temporary:
+        fits_ccddata_writer(observation, temporary, **kwargs)
 
 
 def _stem(path: Any) -> str | None:

@@ -1,17 +1,52 @@
-"""The door through which files come in: `LensObservation.read`."""
+"""The doors of files: `LensObservation.read`, and writing that is never half done."""
 
 from __future__ import annotations
 
 import os
+import tempfile
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from astropy.io import registry
 from astropy.nddata.mixins.ndio import NDDataRead
 
 from astrorim.exceptions import ObservationError
 
-__all__ = ["ObservationRead"]
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["ObservationRead", "replacing"]
+
+
+@contextmanager
+def replacing(path: str | os.PathLike[str], *, overwrite: bool) -> Iterator[Path]:
+    """Write to a temporary file, which takes the place of another when it is complete.
+
+    Parameters
+    ----------
+    path : str or path-like
+        File to appear; its directory must exist.
+    overwrite : bool
+        Whether an existing file may be replaced.
+
+    Yields
+    ------
+    `~pathlib.Path`
+        Where to write, under the same name in a temporary directory beside it.
+
+    Raises
+    ------
+    FileExistsError
+        If the file exists and ``overwrite`` is False.
+    """
+    target = Path(path).expanduser()
+    if target.exists() and not overwrite:
+        raise FileExistsError(f"{str(target)!r} exists; pass overwrite=True to replace it")
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".astrorim-") as room:
+        temporary = Path(room) / target.name
+        yield temporary
+        temporary.replace(target)
 
 
 class ObservationRead(NDDataRead):
