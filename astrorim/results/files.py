@@ -137,8 +137,8 @@ def read_asdf(path: str | PathLike[str], key: str, kind: type) -> Any:
         with asdf.open(path, lazy_load=False, memmap=False) as file:
             found = file.tree.get(key)
             held = [name for name in file.tree if name not in ("asdf_library", "history")]
-    if not isinstance(found, kind):  # a fault of the file, not of an argument
-        raise ValueError(
+    if not isinstance(found, kind):
+        raise ValueError(  # noqa: TRY004  (a fault of the file, not of an argument)
             f"{path} must hold a {kind.__name__} under {key!r}, got "
             f"{type(found).__name__}; the file holds: {', '.join(held) or 'nothing'}"
         )

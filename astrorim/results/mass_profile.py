@@ -1,0 +1,391 @@
+"""`MassProfile`: Einstein radius, mass and convergence profile, in a cosmology."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING
+
+import astropy.units as u
+import numpy as np
+from astropy.cosmology import Cosmology
+from astropy.table import QTable
+
+from astrorim.cosmology import (
+    check_redshifts,
+    critical_surface_density,
+    mass_inside,
+    resolve_cosmology,
+)
+from astrorim.results.apertures import (
+    RADIUS_RANGE,
+    critical_curve,
+    effective_einstein_radius,
+    mean_convergence_inside,
+    ring_convergence,
+)
+from astrorim.results.files import read_asdf, write_asdf
+from astrorim.results.parameter_table import bounds_from_samples
+
+if TYPE_CHECKING:
+    from os import PathLike
+    from pathlib import Path
+
+    from astrorim.interfaces import LensModel
+    from astrorim.results.reconstruction import Reconstruction
+
+__all__ = ["MassProfile"]
+
+
+@dataclass(eq=False, repr=False)
+class MassProfile:
+    r"""Mass of a lens, from its model, its redshifts and a cosmology.
+
+    The **effective Einstein radius** is that of the circle about the lens's centre inside
+    which the mean convergence of the whole model is 1, and the Einstein mass is the mass
+    projected inside it, :math:`\pi (D_l \theta)^2 \Sigma_\mathrm{crit}`. It differs
+    from the parameter ``b`` (intermediate axis) of an elliptical lens by a few per cent,
+    and from the radius of the area inside the critical curve. Bounds come from the
+    posterior samples, at fixed redshifts and cosmology. A mass sheet that the data cannot
+    see (the mass-sheet degeneracy) is not in the bounds.
+
+    Make one with `from_reconstruction` or `from_parameters`.
+
+    Parameters
+    ----------
+    name : str
+        Name of the lens.
+    lens_model : str
+        Registered name, for example ``"sie+shear"``.
+    lens : dict of str to float
+        Point estimate of the lens parameters: internal names, declared units.
+    samples : dict of str to ndarray, (S,)
+        Posterior samples of the lens parameters.
+    z_lens, z_source : float
+        Redshifts.
+    cosmology : `~astropy.cosmology.Cosmology`
+        The cosmology.
+    einstein_radius : `~astropy.units.Quantity`
+        Effective Einstein radius, arcsec.
+    einstein_radius_samples : `~astropy.units.Quantity`, (S,)
+        The same for each sample, arcsec; NaN where there is none.
+    critical_curve_radius : `~astropy.units.Quantity`
+        Radius of the circle with the area inside the tangential critical curve, arcsec;
+        NaN where it is not one closed curve around the lens.
+
+    Raises
+    ------
+    ValueError
+        If ``z_source`` does not exceed ``z_lens``.
+    """
+
+    name: str
+    lens_model: str
+    lens: dict[str, float]
+    z_lens: float
+    z_source: float
+    cosmology: Cosmology
+    einstein_radius: u.Quantity
+    critical_curve_radius: u.Quantity
+    samples: dict[str, np.ndarray] = field(default_factory=dict)
+    einstein_radius_samples: u.Quantity = field(default_factory=lambda: [] * u.arcsec)
+
+    def __post_init__(self) -> None:
+        self.z_lens, self.z_source = check_redshifts(self.z_lens, self.z_source)
+
+    @classmethod
+    def from_reconstruction(
+        cls,
+        result: Reconstruction,
+        *,
+        cosmology: str | Cosmology = "Planck15",
+        z_lens: float | None = None,
+        z_source: float | None = None,
+    ) -> MassProfile:
+        """Mass profile of a reconstructed lens.
+
+        Parameters
+        ----------
+        result : Reconstruction
+            The reconstruction.
+        cosmology : str or `~astropy.cosmology.Cosmology`, optional
+            As for `~astrorim.cosmology.resolve_cosmology`.
+        z_lens, z_source : float, optional
+            Redshifts; the observation's by default.
+
+        Returns
+        -------
+        MassProfile
+
+        Raises
+        ------
+        ValueError
+            If a redshift is missing or the source is not behind the lens, or the mean
+            convergence reaches 1 nowhere.
+        """
+        observation = result.observation
+        return cls.from_parameters(
+            result.lens_model,
+            result.lens,
+            observation.z_lens if z_lens is None else z_lens,
+            observation.z_source if z_source is None else z_source,
+            cosmology=cosmology,
+            samples=result.samples,
+            name=result.name,
+        )
+
+    @classmethod
+    def from_parameters(
+        cls,
+        lens_model: str,
+        parameters: Mapping[str, float | u.Quantity],
+        z_lens: float | None,
+        z_source: float | None,
+        *,
+        cosmology: str | Cosmology = "Planck15",
+        samples: Mapping[str, np.ndarray] | None = None,
+        name: str = "lens",
+    ) -> MassProfile:
+        """Mass profile of a lens model.
+
+        Parameters
+        ----------
+        lens_model : str
+            Registered name, or names joined by ``+``.
+        parameters : mapping of str to float or `~astropy.units.Quantity`
+            Every parameter of the model, by its internal name; plain numbers are in the
+            declared units.
+        z_lens, z_source : float
+            Redshifts.
+        cosmology : str or `~astropy.cosmology.Cosmology`, optional
+            As for `~astrorim.cosmology.resolve_cosmology`.
+        samples : mapping of str to ndarray, (S,), optional
+            Posterior samples, in the declared units; a parameter without samples is held.
+        name : str, optional
+            Name of the lens.
+
+        Returns
+        -------
+        MassProfile
+
+        Raises
+        ------
+        ValueError
+            If a redshift or a parameter is missing, the source is not behind the lens, or
+            the mean convergence reaches 1 nowhere.
+        """
+        z_lens, z_source = check_redshifts(z_lens, z_source)
+        model = _resolve(lens_model)
+        lens = _plain_parameters(model, parameters)
+        radius = effective_einstein_radius(model, _broadcast(lens, {}))[0]
+        if not math.isfinite(radius):
+            raise ValueError(
+                f"the mean convergence of {lens_model!r} must cross 1 between "
+                f"{RADIUS_RANGE[0]:g} and {RADIUS_RANGE[1]:g} arcsec to have an Einstein "
+                f"radius, got parameters {lens}"
+            )
+        chains = {
+            key: np.asarray(samples[key], dtype=float) for key in lens if key in (samples or {})
+        }
+        radii = np.empty(0)
+        if chains:
+            radii = effective_einstein_radius(model, _broadcast(lens, chains))
+        x, y = critical_curve(model, lens).T
+        # area in polar coordinates, (1/2) closed integral of r^2 dphi: pi times mean r^2
+        square = np.mean((x - lens.get("x0", 0.0)) ** 2 + (y - lens.get("y0", 0.0)) ** 2)
+        return cls(
+            name=name,
+            lens_model=lens_model,
+            lens=lens,
+            z_lens=z_lens,
+            z_source=z_source,
+            cosmology=resolve_cosmology(cosmology),
+            einstein_radius=radius * u.arcsec,
+            critical_curve_radius=math.sqrt(square) * u.arcsec,
+            samples=chains,
+            einstein_radius_samples=radii * u.arcsec,
+        )
+
+    @property
+    def einstein_radius_bounds(self) -> u.Quantity:
+        """Lower and upper 68 % bound of `einstein_radius`, (2,); NaN without samples."""
+        radii = self.einstein_radius_samples.to_value(u.arcsec)
+        if not np.isfinite(radii).any():
+            return [math.nan, math.nan] * u.arcsec
+        return bounds_from_samples(self.einstein_radius.to_value(u.arcsec), radii) * u.arcsec
+
+    @property
+    def critical_surface_density(self) -> u.Quantity:
+        """Critical surface density, Msun / kpc^2."""
+        return critical_surface_density(self.z_lens, self.z_source, self.cosmology)
+
+    def _mass(self, radius: u.Quantity, mean_convergence: float | np.ndarray) -> u.Quantity:
+        return mass_inside(
+            radius,
+            mean_convergence,
+            z_lens=self.z_lens,
+            z_source=self.z_source,
+            cosmology=self.cosmology,
+        )
+
+    @property
+    def einstein_mass(self) -> u.Quantity:
+        """Mass projected inside `einstein_radius`, Msun."""
+        return self._mass(self.einstein_radius, 1.0)
+
+    @property
+    def einstein_mass_bounds(self) -> u.Quantity:
+        """Lower and upper 68 % bound of `einstein_mass`, (2,); NaN without samples."""
+        return self._mass(self.einstein_radius_bounds, 1.0)
+
+    def convergence_profile(self, radii: u.Quantity) -> QTable:
+        r"""Convergence :math:`\kappa(R)`, averaged over circles about the lens.
+
+        Parameters
+        ----------
+        radii : `~astropy.units.Quantity`, (R,)
+            Angular radii, positive.
+
+        Returns
+        -------
+        `~astropy.table.QTable`
+            Columns ``radius`` (arcsec), ``convergence``, ``convergence_lower`` and
+            ``convergence_upper`` (68 % bounds; NaN without samples).
+
+        Raises
+        ------
+        ValueError
+            If a radius is not positive.
+        """
+        radius = _check_radii(radii)
+        rows = self._with_band(ring_convergence, radius)
+        return QTable(
+            [radius * u.arcsec, *(row * u.dimensionless_unscaled for row in rows)],
+            names=["radius", "convergence", "convergence_lower", "convergence_upper"],
+        )
+
+    def enclosed_mass(self, radii: u.Quantity) -> QTable:
+        """Mass projected inside circles about the lens.
+
+        Parameters
+        ----------
+        radii : `~astropy.units.Quantity`, (R,)
+            Angular radii, positive.
+
+        Returns
+        -------
+        `~astropy.table.QTable`
+            Columns ``radius`` (arcsec), ``mass``, ``mass_lower`` and ``mass_upper``
+            (Msun, 68 % bounds; NaN without samples).
+
+        Raises
+        ------
+        ValueError
+            If a radius is not positive.
+        """
+        radius = _check_radii(radii)
+        rows = self._with_band(mean_convergence_inside, radius)
+        return QTable(
+            [radius * u.arcsec, *(self._mass(radius * u.arcsec, row) for row in rows)],
+            names=["radius", "mass", "mass_lower", "mass_upper"],
+        )
+
+    def _with_band(
+        self, function: Callable[..., np.ndarray], radius: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Value, lower and upper bound of a function of radius: three times (R,)."""
+        model = _resolve(self.lens_model)
+        value = function(model, _broadcast(self.lens, {}), radius[None])[0]
+        if not self.samples:
+            return value, np.full_like(value, np.nan), np.full_like(value, np.nan)
+        params = _broadcast(self.lens, self.samples)
+        number = max(chain.size for chain in self.samples.values())
+        draws = function(model, params, np.broadcast_to(radius, (number, radius.size)))
+        lower, upper = np.nanquantile(draws, [0.16, 0.84], axis=0)
+        return value, lower, upper
+
+    def write(self, path: str | PathLike[str], *, overwrite: bool = False) -> Path:
+        """Write to an ASDF file, which appears complete or not at all.
+
+        Parameters
+        ----------
+        path : path-like
+            File to write.
+        overwrite : bool, optional
+            Whether an existing file may be replaced.
+
+        Returns
+        -------
+        `~pathlib.Path`
+
+        Raises
+        ------
+        FileExistsError
+            If the file exists and ``overwrite`` is False.
+        """
+        return write_asdf(path, {"mass_profile": self}, overwrite=overwrite)
+
+    @classmethod
+    def read(cls, path: str | PathLike[str]) -> MassProfile:
+        """Read what `write` wrote.
+
+        Raises
+        ------
+        ValueError
+            If the file holds no mass profile.
+        """
+        return read_asdf(path, "mass_profile", cls)
+
+    def __asdf_traverse__(self) -> dict[str, object]:
+        return {item.name: getattr(self, item.name) for item in fields(self)}
+
+    def __repr__(self) -> str:
+        lower, upper = self.einstein_radius_bounds.value
+        mass = self.einstein_mass.value
+        return (
+            f"<MassProfile {self.name!r}: effective Einstein radius "
+            f"{self.einstein_radius.value:.4f} ({lower:.4f} to {upper:.4f}) arcsec, "
+            f"Einstein mass {mass:.4g} Msun, z = {self.z_lens:g}, {self.z_source:g}, "
+            f"{self.cosmology.name or type(self.cosmology).__name__}>"
+        )
+
+
+def _resolve(lens_model: str) -> LensModel:
+    from astrorim.plugins import load_plugins
+
+    return load_plugins().lens_models.resolve(lens_model)
+
+
+def _plain_parameters(
+    model: LensModel, parameters: Mapping[str, float | u.Quantity]
+) -> dict[str, float]:
+    """The model's parameters as numbers in their declared units."""
+    missing = [p.name for p in model.parameters if p.name not in parameters]
+    if missing:
+        raise ValueError(
+            f"parameters of {model.name!r} must include {', '.join(missing)}, "
+            f"got {', '.join(parameters) or 'none'}"
+        )
+    return {
+        p.name: float(u.Quantity(parameters[p.name], p.unit).to_value(p.unit))
+        for p in model.parameters
+    }
+
+
+def _broadcast(
+    lens: Mapping[str, float], samples: Mapping[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """Samples of every parameter, (S,); constant where none are given."""
+    number = max((chain.size for chain in samples.values()), default=1)
+    return {name: samples.get(name, np.full(number, value)) for name, value in lens.items()}
+
+
+def _check_radii(radii: u.Quantity) -> np.ndarray:
+    radius = np.atleast_1d(u.Quantity(radii).to_value(u.arcsec)).astype(float)
+    if radius.ndim != 1 or not np.all(radius > 0):
+        raise ValueError(
+            f"radii must be a list of positive angles, got {radii!r}; for example "
+            "np.linspace(0.1, 3, 50) * u.arcsec"
+        )
+    return radius
