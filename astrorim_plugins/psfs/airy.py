@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["AiryPSF"]
 
 # Where (2 J1(v)/v)^2 falls to one half.
-_HALF_MAXIMUM = 1.6163399561827614
+_HALF_MAXIMUM = 1.616339948310703
 
 
 class AiryPSF(ProfilePSF):

@@ -1,0 +1,234 @@
+r"""Spherical NFW halo.
+
+With :math:`x = r/r_s`, :math:`s = x^2` and :math:`\kappa_s = \rho_s r_s / \Sigma_{cr}`
+(Bartelmann 1996, A&A 313, 697, eqs. 5-7; Wright & Brainerd 2000, ApJ 534, 34, eqs. 11-13;
+Keeton 2001, astro-ph/0102341, eqs. 48-50),
+
+.. math::
+    \psi = 2 \kappa_s r_s^2 \left[L^2 - y A(y)^2\right], \qquad
+    \alpha = 4 \kappa_s \frac{L + A(y)}{s}\, (x, y), \qquad
+    \kappa = 2 \kappa_s \frac{A(y) - 1}{y},
+
+with :math:`L = \ln(x/2)`, :math:`y = 1 - s` and one function for both sides of
+:math:`x = 1`, whose power series makes that point an ordinary one:
+
+.. math::
+    A(y) = \frac{\operatorname{artanh}\sqrt y}{\sqrt y}
+         = \frac{\arctan\sqrt{-y}}{\sqrt{-y}}
+         = \sum_n \frac{y^n}{2n + 1}.
+
+:math:`A` is Keeton's :math:`\mathcal F`. The deflection at :math:`r_s` is
+:math:`4 \kappa_s r_s (1 + \ln \tfrac12)`, lenstronomy's ``alpha_Rs``.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, ClassVar
+
+import astropy.units as u
+import torch
+
+from astrorim.interfaces import LensModel
+from astrorim.lensing.special import floored_square
+from astrorim.parameters import Parameter
+from astrorim_plugins.shared_parameters import X0, Y0
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from torch import Tensor
+
+__all__ = [
+    "NFW",
+    "nfw_convergence",
+    "nfw_deflection",
+    "nfw_functions",
+    "nfw_potential",
+]
+
+# Where the series replace the closed forms, and how many terms then reach 1e-17: about
+# x = 1 for |1 - s| < 0.15, about the centre for s < 0.04.
+_NEAR_SCALE_RADIUS = 0.15
+_NEAR_CENTRE = 0.04
+_NUM_SCALE_TERMS = 20
+_NUM_CENTRE_TERMS = 13
+
+# 1/sqrt(1 - s) = sum c_n s^n; ln((1 + sqrt(1 - s))/2) = -sum c_n/(2n) s^n, n > 0.
+_BINOMIAL = tuple(math.comb(2 * n, n) / 4**n for n in range(_NUM_CENTRE_TERMS + 1))
+_PRODUCT = tuple(
+    -sum(_BINOMIAL[n - k] * _BINOMIAL[k] / (2 * k) for k in range(1, n + 1))
+    for n in range(1, _NUM_CENTRE_TERMS + 1)
+)
+_ARTANH = tuple(1 / (2 * n + 1) for n in range(_NUM_SCALE_TERMS + 1))
+
+
+def _polynomial(variable: Tensor, coefficients: tuple[float, ...]) -> Tensor:
+    value = torch.full_like(variable, coefficients[-1])
+    for coefficient in reversed(coefficients[:-1]):
+        value = coefficient + variable * value
+    return value
+
+
+def nfw_functions(s: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    r"""Functions of :math:`s = (r/r_s)^2` that an NFW halo is made of.
+
+    Near the centre :math:`L` and :math:`A` cancel in G. There
+    :math:`A + L = -L\, (1/\sqrt{1 - s} - 1) + \ln((1 + \sqrt{1 - s})/2) / \sqrt{1 - s}` is
+    expanded in powers of s.
+
+    Parameters
+    ----------
+    s : Tensor, (B, H, W), dimensionless
+        Squared radius in units of the scale radius; positive.
+
+    Returns
+    -------
+    L, A, G, F : Tensor, (B, H, W), dimensionless
+        :math:`\ln(\sqrt s/2)`, :math:`A(1 - s)`, :math:`(L + A)/s`,
+        :math:`(A - 1)/(1 - s)`.
+    """
+    L = torch.log(s / 4) / 2
+    y = 1 - s
+    centre = s < _NEAR_CENTRE
+    scale = y.abs() < _NEAR_SCALE_RADIUS
+
+    # Every branch gets harmless arguments where it is not used, so that its derivatives,
+    # which are multiplied by zero, are finite.
+    half = torch.full_like(s, 0.5)
+    s_centre = torch.where(centre, s, torch.zeros_like(s))
+    y_scale = torch.where(scale, y, torch.zeros_like(s))
+    inside = (y > 0) & ~(centre | scale)
+    outside = (y < 0) & ~scale
+    root_in = torch.sqrt(torch.where(inside, y, half))
+    root_out = torch.sqrt(torch.where(outside, -y, half))
+
+    G_centre = _polynomial(s_centre, _PRODUCT) - L * _polynomial(s_centre, _BINOMIAL[1:])
+    F_scale = _polynomial(y_scale, _ARTANH[1:])
+    A = torch.where(
+        outside, torch.atan(root_out) / root_out, torch.atanh(root_in) / root_in
+    )
+    A = torch.where(scale, 1 + y_scale * F_scale, A)
+    A = torch.where(centre, s_centre * G_centre - L, A)
+    G = torch.where(centre, G_centre, (L + A) / torch.where(centre, half, s))
+    F = torch.where(scale, F_scale, (A - 1) / torch.where(scale, half, y))
+    return L, A, G, F
+
+
+def _scaled_square(x: Tensor, y: Tensor, rs: Tensor) -> Tensor:
+    return floored_square(x * x + y * y) / (rs * rs)
+
+
+def nfw_deflection(x: Tensor, y: Tensor, kappa_s: Tensor, rs: Tensor) -> tuple[Tensor, Tensor]:
+    r"""Deflection :math:`4 \kappa_s G\, (x, y)`; zero at the centre.
+
+    The factor G diverges as the logarithm of the radius and is held constant within
+    `MIN_RADIUS` of the centre.
+
+    Parameters
+    ----------
+    x, y : Tensor, (B, H, W), arcsec
+        Positions relative to the centre.
+    kappa_s : Tensor, (B, 1, 1), dimensionless
+        Characteristic convergence.
+    rs : Tensor, (B, 1, 1), arcsec
+        Scale radius.
+
+    Returns
+    -------
+    alpha_x, alpha_y : Tensor, (B, H, W), arcsec
+    """
+    _, _, G, _ = nfw_functions(_scaled_square(x, y, rs))
+    strength = 4 * kappa_s * G
+    return strength * x, strength * y
+
+
+def nfw_potential(x: Tensor, y: Tensor, kappa_s: Tensor, rs: Tensor) -> Tensor:
+    r"""Potential :math:`2 \kappa_s r_s^2 [L^2 - y A^2]`; zero at the centre.
+
+    Written as :math:`2 \kappa_s r^2 [A^2 + 2 G L - s G^2]`, without the cancellation.
+
+    Parameters
+    ----------
+    x, y : Tensor, (B, H, W), arcsec
+        Positions relative to the centre.
+    kappa_s : Tensor, (B, 1, 1), dimensionless
+        Characteristic convergence.
+    rs : Tensor, (B, 1, 1), arcsec
+        Scale radius.
+
+    Returns
+    -------
+    Tensor, (B, H, W), arcsec^2
+    """
+    s = _scaled_square(x, y, rs)
+    L, A, G, _ = nfw_functions(s)
+    return 2 * kappa_s * (x * x + y * y) * (A * A + 2 * G * L - s * G * G)
+
+
+def nfw_convergence(x: Tensor, y: Tensor, kappa_s: Tensor, rs: Tensor) -> Tensor:
+    r"""Convergence :math:`2 \kappa_s F`.
+
+    It diverges as the logarithm of the radius and is held constant within `MIN_RADIUS`
+    of the centre.
+
+    Parameters
+    ----------
+    x, y : Tensor, (B, H, W), arcsec
+        Positions relative to the centre.
+    kappa_s : Tensor, (B, 1, 1), dimensionless
+        Characteristic convergence.
+    rs : Tensor, (B, 1, 1), arcsec
+        Scale radius.
+
+    Returns
+    -------
+    Tensor, (B, H, W), dimensionless
+    """
+    _, _, _, F = nfw_functions(_scaled_square(x, y, rs))
+    return 2 * kappa_s * F
+
+
+class NFW(LensModel):
+    """Spherical NFW halo."""
+
+    name: ClassVar[str] = "nfw"
+    parameters: ClassVar[tuple[Parameter, ...]] = (
+        Parameter(
+            name="kappa_s",
+            symbol=r"\kappa_\mathrm{s}",
+            unit=u.dimensionless_unscaled,
+            support=(0.0, 5.0),
+            prior=(0.0, 0.2),
+            description="Characteristic convergence of the halo",
+        ),
+        Parameter(
+            name="rs",
+            symbol=r"r_\mathrm{s}",
+            unit=u.arcsec,
+            support=(1e-2, 100.0),
+            prior=(2.0, 15.0),
+            description="Scale radius of the halo",
+        ),
+        X0,
+        Y0,
+    )
+
+    def potential(self, x: Tensor, y: Tensor, params: Mapping[str, Tensor]) -> Tensor:
+        """See `nfw_potential`."""
+        return nfw_potential(*_arguments(x, y, params))
+
+    def deflection(
+        self, x: Tensor, y: Tensor, params: Mapping[str, Tensor]
+    ) -> tuple[Tensor, Tensor]:
+        """See `nfw_deflection`."""
+        return nfw_deflection(*_arguments(x, y, params))
+
+    def convergence(self, x: Tensor, y: Tensor, params: Mapping[str, Tensor]) -> Tensor:
+        """See `nfw_convergence`."""
+        return nfw_convergence(*_arguments(x, y, params))
+
+
+def _arguments(x: Tensor, y: Tensor, params: Mapping[str, Tensor]) -> tuple[Tensor, ...]:
+    centred = x - params["x0"], y - params["y0"]
+    return *centred, params["kappa_s"], params["rs"]
