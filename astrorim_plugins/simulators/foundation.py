@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Mapping
+from functools import partial
+from typing import TYPE_CHECKING, ClassVar
 
 import torch
 
@@ -17,8 +19,9 @@ from astrorim_plugins.simulators.photometry import (
     counts_from_magnitude,
     first_visible,
 )
-from astrorim_plugins.simulators.population import POPULATION, Population, draw_population
+from astrorim_plugins.simulators.population import Population, draw_population
 from astrorim_plugins.simulators.random_streams import RandomStreams, box_muller
+from astrorim_plugins.simulators.ranges import POPULATION
 from astrorim_plugins.simulators.rendering import SuperGrid, even_length, separable_collect
 
 if TYPE_CHECKING:
@@ -143,33 +146,36 @@ class Foundation(Simulator):
         scale = PIXEL_SCALE if pixel_scale is None else float(pixel_scale)
         _check_frame(shape, scale, supersampling)
         population = self.draw(number, seed=seed, start=start, device=device)
-        return self._render(population, number, seed, start, shape, scale, supersampling, device)
+        grid, kernel_size = self._super_grid(
+            (int(shape[0]), int(shape[1])), scale, supersampling
+        )
+        index = torch.arange(start, start + number, dtype=torch.int64, device=device)
+        return self._render(population, grid, kernel_size, seed, index)
 
     def _render(
         self,
         population: Population,
-        number: int,
+        grid: SuperGrid,
+        kernel_size: int,
         seed: int,
-        start: int,
-        shape: tuple[int, int],
-        scale: float,
-        supersampling: int,
-        device: str,
+        index: Tensor,
     ) -> SimulatedLenses:
+        number, device = len(index), index.device
+        scale, supersampling = grid.pixel_scale, grid.supersampling
         values = population.values
         exposure = values["exposure"]
         source_counts = counts_from_magnitude(values["source_magnitude"], exposure)
-        light_magnitudes = values["source_magnitude"][:, None] + population.magnitude_differences
+        source_magnitude = values["source_magnitude"][:, None]
+        light_magnitudes = source_magnitude + population.magnitude_differences
         light_counts = counts_from_magnitude(light_magnitudes, exposure[:, None])
         sky = values["sky"] * (scale / PIXEL_SCALE) ** 2
 
         # From here on float32; each tile holds the same number of lenses whatever the batch.
-        tile = _CPU_TILE if torch.device(device).type == "cpu" else _GPU_TILE
+        tile = _CPU_TILE if device.type == "cpu" else _GPU_TILE
         lens = _single(population.lens)
         light = _single(population.light)
         source = population.source.to(torch.float32)
         fwhm = values["psf_fwhm"].to(torch.float32)
-        grid, size = self._super_grid(shape, scale, supersampling)
         x, y = grid.positions(tile, device)
         sampling = torch.full((tile,), grid.spacing, dtype=torch.float32, device=device)
         axis = _source_axis(scale, device)
@@ -183,12 +189,10 @@ class Foundation(Simulator):
             arcs = grid.frame(own(x - alpha_x, y - alpha_y))
             galaxy = grid.frame(self._light.surface_brightness(x, y, glow)).contiguous()
             if supersampling < _LIGHT_SUPERSAMPLING:
-                grid.refine_core(
-                    galaxy,
-                    lambda u, v, glow=glow: self._light.surface_brightness(u, v, glow),
-                    factor=_LIGHT_SUPERSAMPLING // supersampling,
-                )
-            kernel = self._psf_kernel(sampling, size, fwhm[rows])
+                brightness = partial(self._light.surface_brightness, params=glow)
+                factor = _LIGHT_SUPERSAMPLING // supersampling
+                grid.refine_core(galaxy, brightness, factor=factor)
+            kernel = self._psf_kernel(sampling, kernel_size, fwhm[rows])
             fractions.append(separable_collect(torch.stack([arcs, galaxy], 1), kernel, grid))
             kernels.append(kernel)
             source_images.append(own.image(axis, _SOURCE_SCALE * scale))
@@ -206,24 +210,24 @@ class Foundation(Simulator):
         lens_light = fraction[:, 1] * light_flux[:, None, None]
         noise_free = arcs + lens_light
 
-        index = torch.arange(start, start + number, dtype=torch.int64, device=device)
         image, noise = self._expose(noise_free, values, sky, seed, index)
         light = {name: value[keep] for name, value in light.items()}
         light["amplitude"] = light["amplitude"] * light_flux
+        radius = effective_einstein_radius(self._lens, population.lens)
+        final = source.select(keep).scaled(source_flux)
         metadata = {
             **{name: value[keep] for name, value in values.items() if name in _RECORDED},
             "lens_magnitude": light_magnitudes[keep].gather(1, pick)[:, 0],
             "gain": torch.full_like(exposure[keep], GAIN),
             "sky": sky[keep],
-            "effective_einstein_radius": effective_einstein_radius(
-                self._lens, population.lens
-            )[keep],
+            "effective_einstein_radius": radius[keep],
             "arc_visibility": visibility.gather(1, pick)[:, 0],
             "arcs_visible": visible,
             "lens_magnitude_redraws": chosen,
             "magnification": fraction[:, 0].sum(dim=(1, 2)),
+            "sky_subtracted": torch.full_like(chosen, int(self.sky_subtracted)),
+            **final.components(),
         }
-        final = source.select(keep).scaled(source_flux)
         return SimulatedLenses(
             image=image,
             noise=noise,
@@ -267,7 +271,7 @@ class Foundation(Simulator):
     def _expose(
         self,
         noise_free: Tensor,
-        values: dict[str, Tensor],
+        values: Mapping[str, Tensor],
         sky: Tensor,
         seed: int,
         index: Tensor,
@@ -305,11 +309,11 @@ _RECORDED = (
 )
 
 
-def _single(values: Any) -> dict[str, Tensor]:
+def _single(values: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name: value.to(torch.float32) for name, value in values.items()}
 
 
-def _source_axis(scale: float, device: str) -> Tensor:
+def _source_axis(scale: float, device: torch.device) -> Tensor:
     """Centres of the columns of the truth's grid, arcsec."""
     steps = torch.arange(_SOURCE_SIZE, dtype=torch.float64, device=device)
     return ((steps - (_SOURCE_SIZE - 1) / 2) * (_SOURCE_SCALE * scale)).to(torch.float32)
@@ -318,7 +322,9 @@ def _source_axis(scale: float, device: str) -> Tensor:
 def _check_numbers(number: int, start: int) -> None:
     for label, value, least in (("number", number, 1), ("start", start, 0)):
         if int(value) != value or value < least:
-            raise SimulationError(f"{label} must be an integer of at least {least}, got {value!r}")
+            raise SimulationError(
+                f"{label} must be an integer of at least {least}, got {value!r}"
+            )
 
 
 def _check_frame(shape: tuple[int, int], scale: float, supersampling: int) -> None:

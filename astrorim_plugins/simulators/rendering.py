@@ -114,9 +114,7 @@ class SuperGrid:
 
     def frame(self, values: Tensor) -> Tensor:
         """Frame (B, H', W') of what was computed at `positions`, (B, 1, N)."""
-        height, width = (
-            (n + 2 * self.margin) * self.supersampling for n in self.shape
-        )
+        height, width = ((n + 2 * self.margin) * self.supersampling for n in self.shape)
         return values[:, 0, : height * width].unflatten(1, (height, width))
 
     def refine_core(

@@ -54,12 +54,12 @@ class ComponentSource:
             {name: values[rows] for name, values in self.clumps.items()},
         )
 
-    def to(self, *args: torch.dtype | torch.device | str) -> ComponentSource:
-        """The same sources in another dtype or on another device."""
+    def to(self, dtype: torch.dtype) -> ComponentSource:
+        """The same sources in another dtype."""
         return ComponentSource(
             self.model,
-            {name: values.to(*args) for name, values in self.profiles.items()},
-            {name: values.to(*args) for name, values in self.clumps.items()},
+            {name: values.to(dtype) for name, values in self.profiles.items()},
+            {name: values.to(dtype) for name, values in self.clumps.items()},
         )
 
     def scaled(self, factor: Tensor) -> ComponentSource:
@@ -102,6 +102,15 @@ class ComponentSource:
         for j in present.any(dim=0).nonzero()[:, 0].tolist():
             rows = present[:, j].nonzero()[:, 0]
             yield rows, {name: value[rows, j].view(shape) for name, value in components.items()}
+
+    def components(self) -> dict[str, Tensor]:
+        """Parameters of every component, (B,) each: ``source_0_e1``, ``clump_2_sigma``."""
+        return {
+            f"{kind}_{j}_{name}": column
+            for kind, table in (("source", self.profiles), ("clump", self.clumps))
+            for name, values in table.items()
+            for j, column in enumerate(values.unbind(dim=1))
+        }
 
     def total_flux(self) -> Tensor:
         """Flux of all components over the whole plane, (B,), counts."""
