@@ -47,12 +47,12 @@ __all__ = [
     "nfw_potential",
 ]
 
-# Where the series replace the closed forms, and how many terms then reach 1e-17: about
-# x = 1 for |1 - s| < 0.15, about the centre for s < 0.04.
-_NEAR_SCALE_RADIUS = 0.15
-_NEAR_CENTRE = 0.04
-_NUM_SCALE_TERMS = 20
-_NUM_CENTRE_TERMS = 13
+# Where the series replace the closed forms, and how many terms then reach 1e-16: about
+# x = 1 for |1 - s| < 0.05, about the centre for s < 0.01.
+_NEAR_SCALE_RADIUS = 0.05
+_NEAR_CENTRE = 0.01
+_NUM_SCALE_TERMS = 13
+_NUM_CENTRE_TERMS = 9
 
 # 1/sqrt(1 - s) = sum c_n s^n; ln((1 + sqrt(1 - s))/2) = -sum c_n/(2n) s^n, n > 0.
 _BINOMIAL = tuple(math.comb(2 * n, n) / 4**n for n in range(_NUM_CENTRE_TERMS + 1))
@@ -64,13 +64,13 @@ _ARTANH = tuple(1 / (2 * n + 1) for n in range(_NUM_SCALE_TERMS + 1))
 
 
 def _polynomial(variable: Tensor, coefficients: tuple[float, ...]) -> Tensor:
-    value = torch.full_like(variable, coefficients[-1])
-    for coefficient in reversed(coefficients[:-1]):
+    value = coefficients[-2] + coefficients[-1] * variable
+    for coefficient in reversed(coefficients[:-2]):
         value = coefficient + variable * value
     return value
 
 
-def nfw_functions(s: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def nfw_functions(s: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     r"""Functions of :math:`s = (r/r_s)^2` that an NFW halo is made of.
 
     Near the centre :math:`L` and :math:`A` cancel in G. There
@@ -84,35 +84,27 @@ def nfw_functions(s: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
 
     Returns
     -------
-    L, A, G, F : Tensor, (B, H, W), dimensionless
-        :math:`\ln(\sqrt s/2)`, :math:`A(1 - s)`, :math:`(L + A)/s`,
-        :math:`(A - 1)/(1 - s)`.
+    L, A, G : Tensor, (B, H, W), dimensionless
+        :math:`\ln(\sqrt s/2)`, :math:`A(1 - s)` and :math:`(L + A)/s`.
     """
     L = torch.log(s / 4) / 2
     y = 1 - s
     centre = s < _NEAR_CENTRE
     scale = y.abs() < _NEAR_SCALE_RADIUS
-
-    # Every branch gets harmless arguments where it is not used, so that its derivatives,
-    # which are multiplied by zero, are finite.
-    half = torch.full_like(s, 0.5)
-    s_centre = torch.where(centre, s, torch.zeros_like(s))
-    y_scale = torch.where(scale, y, torch.zeros_like(s))
     inside = (y > 0) & ~(centre | scale)
     outside = (y < 0) & ~scale
-    root_in = torch.sqrt(torch.where(inside, y, half))
-    root_out = torch.sqrt(torch.where(outside, -y, half))
 
+    # Every branch gets a harmless argument where it is not used, so that its derivatives,
+    # which are multiplied by zero there, are finite.
+    s_centre = torch.where(centre, s, 0.0)
+    root_in = torch.sqrt(torch.where(inside, y, 0.5))
+    root_out = torch.sqrt(torch.where(outside, -y, 0.5))
+    A_in, A_out = torch.atanh(root_in) / root_in, torch.atan(root_out) / root_out
+    A_scale = _polynomial(torch.where(scale, y, 0.0), _ARTANH)
     G_centre = _polynomial(s_centre, _PRODUCT) - L * _polynomial(s_centre, _BINOMIAL[1:])
-    F_scale = _polynomial(y_scale, _ARTANH[1:])
-    A = torch.where(
-        outside, torch.atan(root_out) / root_out, torch.atanh(root_in) / root_in
-    )
-    A = torch.where(scale, 1 + y_scale * F_scale, A)
-    A = torch.where(centre, s_centre * G_centre - L, A)
-    G = torch.where(centre, G_centre, (L + A) / torch.where(centre, half, s))
-    F = torch.where(scale, F_scale, (A - 1) / torch.where(scale, half, y))
-    return L, A, G, F
+    A = torch.where(outside, A_out, torch.where(scale, A_scale, A_in))
+    G = torch.where(centre, G_centre, (L + A) / torch.where(centre, 0.5, s))
+    return L, torch.where(centre, s_centre * G_centre - L, A), G
 
 
 def _scaled_square(x: Tensor, y: Tensor, rs: Tensor) -> Tensor:
@@ -138,7 +130,7 @@ def nfw_deflection(x: Tensor, y: Tensor, kappa_s: Tensor, rs: Tensor) -> tuple[T
     -------
     alpha_x, alpha_y : Tensor, (B, H, W), arcsec
     """
-    _, _, G, _ = nfw_functions(_scaled_square(x, y, rs))
+    _, _, G = nfw_functions(_scaled_square(x, y, rs))
     strength = 4 * kappa_s * G
     return strength * x, strength * y
 
@@ -162,12 +154,12 @@ def nfw_potential(x: Tensor, y: Tensor, kappa_s: Tensor, rs: Tensor) -> Tensor:
     Tensor, (B, H, W), arcsec^2
     """
     s = _scaled_square(x, y, rs)
-    L, A, G, _ = nfw_functions(s)
+    L, A, G = nfw_functions(s)
     return 2 * kappa_s * (x * x + y * y) * (A * A + 2 * G * L - s * G * G)
 
 
 def nfw_convergence(x: Tensor, y: Tensor, kappa_s: Tensor, rs: Tensor) -> Tensor:
-    r"""Convergence :math:`2 \kappa_s F`.
+    r"""Convergence :math:`2 \kappa_s F`, :math:`F = (A(y) - 1)/y`.
 
     It diverges as the logarithm of the radius and is held constant within `MIN_RADIUS`
     of the centre.
@@ -185,7 +177,12 @@ def nfw_convergence(x: Tensor, y: Tensor, kappa_s: Tensor, rs: Tensor) -> Tensor
     -------
     Tensor, (B, H, W), dimensionless
     """
-    _, _, _, F = nfw_functions(_scaled_square(x, y, rs))
+    s = _scaled_square(x, y, rs)
+    _, A, _ = nfw_functions(s)
+    y_ = 1 - s
+    scale = y_.abs() < _NEAR_SCALE_RADIUS
+    F_scale = _polynomial(torch.where(scale, y_, 0.0), _ARTANH[1:])
+    F = torch.where(scale, F_scale, (A - 1) / torch.where(scale, 0.5, y_))
     return 2 * kappa_s * F
 
 

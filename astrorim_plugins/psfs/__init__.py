@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from astrorim_plugins.psfs.airy import AiryPSF
 from astrorim_plugins.psfs.gaussian import GaussianPSF
+from astrorim_plugins.psfs.measured import MeasuredPSF
 from astrorim_plugins.psfs.moffat import MoffatPSF
 
-__all__ = ["AiryPSF", "GaussianPSF", "MoffatPSF"]
+__all__ = ["AiryPSF", "GaussianPSF", "MeasuredPSF", "MoffatPSF"]
