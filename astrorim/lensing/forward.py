@@ -152,8 +152,7 @@ class ForwardModel:
     Raises
     ------
     ValueError
-        If a supersampling is not 1, 2 or 4, or the light's is not a multiple of the
-        convolution's.
+        If a supersampling is not 1, 2 or 4.
     """
 
     def __init__(

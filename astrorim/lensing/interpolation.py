@@ -138,7 +138,9 @@ class SourceSampler:
         slope = slope * self._per_arcsec[:, None, None, None]
         return slope[..., 0], slope[..., 1]
 
-    def _backward(self, image: Tensor, source: Tensor, wanted: tuple[bool, bool]):  # noqa: ANN202
+    def _backward(
+        self, image: Tensor, source: Tensor, wanted: tuple[bool, bool]
+    ) -> tuple[Tensor, Tensor]:
         return torch.ops.aten.grid_sampler_2d_backward(
             image[:, None].contiguous(),
             source.contiguous(),

@@ -54,9 +54,10 @@ class SumLens(LensModel):
                 key = parameter.name + suffix
                 keys[parameter.name] = key
                 if key in parameters and (suffix or parameter.name not in _SHARED):
+                    other = f"{label}b" if label else "2"
                     raise ValueError(
                         f"components share the parameter {key!r}; give the second one a "
-                        f"label, for example {model.name}@2"
+                        f"label of its own, for example {model.name}@{other}"
                     )
                 parameters.setdefault(key, parameter.renamed(key) if suffix else parameter)
             parts.append((model, keys))
@@ -130,9 +131,7 @@ class LensSystem:
         -------
         dict of str to Tensor, (B, 1, 1)
         """
-        return {
-            p.name: values[:, i, None, None] for i, p in enumerate(self.lens.parameters)
-        }
+        return {p.name: values[:, i, None, None] for i, p in enumerate(self.lens.parameters)}
 
     def light_params(self, values: Tensor) -> dict[str, Tensor]:
         """Light parameters by the light model's own names; see `lens_params`."""

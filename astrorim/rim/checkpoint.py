@@ -25,6 +25,15 @@ FORMAT_VERSION = 1
 """Version of the layout of the metadata."""
 
 _KEY = "astrorim"
+_REQUIRED = {
+    "backend",
+    "role",
+    "architecture",
+    "lens_model",
+    "light_model",
+    "parameters",
+    "settings",
+}
 
 
 @dataclass
@@ -91,11 +100,14 @@ def save_checkpoint(checkpoint: Checkpoint, path: str | os.PathLike[str]) -> Non
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    tensors = {k: v.detach().cpu().contiguous() for k, v in checkpoint.network.state_dict().items()}
+    tensors = {
+        key: tensor.detach().cpu().contiguous()
+        for key, tensor in checkpoint.network.state_dict().items()
+    }
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         save_file(tensors, temporary, metadata={_KEY: json.dumps(checkpoint.metadata())})
-        os.replace(temporary, path)
+        temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -123,6 +135,8 @@ def load_checkpoint(
     CheckpointError
         If the file is missing, damaged, not AstroRIM's, of another format or role, or
         its weights do not fit the network that its backend builds.
+    UnknownNameError
+        If its backend is not registered.
     """
     path = Path(path)
     if not path.is_file():
@@ -135,14 +149,29 @@ def load_checkpoint(
         raise CheckpointError(f"cannot read weights from {str(path)!r}: {error}") from error
     if text is None:
         raise CheckpointError(f"{str(path)!r} holds weights that AstroRIM did not write")
-    metadata = json.loads(text)
+    try:
+        metadata = dict(json.loads(text))
+    except ValueError as error:
+        raise CheckpointError(
+            f"the description of the weights in {str(path)!r} is damaged: {error}"
+        ) from error
     if metadata.pop("format", None) != FORMAT_VERSION:
         raise CheckpointError(
             f"{str(path)!r} has another format than {FORMAT_VERSION}; update AstroRIM"
         )
+    absent = sorted(_REQUIRED - set(metadata))
+    if absent:
+        raise CheckpointError(f"{str(path)!r} does not say its {', '.join(absent)}")
     if role is not None and metadata["role"] != role:
         raise CheckpointError(f"{str(path)!r} holds a {metadata['role']}, not a {role}")
-    network = plugins.networks.create(metadata["backend"]).build(**metadata["architecture"])
+    backend = plugins.networks.create(metadata["backend"])
+    try:
+        network = backend.build(**metadata["architecture"])
+    except TypeError as error:
+        raise CheckpointError(
+            f"the backend {metadata['backend']!r} cannot build the network of {str(path)!r}: "
+            f"{error}"
+        ) from error
     own = {key: tuple(value.shape) for key, value in network.state_dict().items()}
     stored = {key: tuple(value.shape) for key, value in tensors.items()}
     if own != stored:

@@ -46,7 +46,9 @@ class ParameterCodec:
         self.mean = list(mean) if mean is not None else [0.0] * len(parameters)
         self.std = list(std) if std is not None else [1.0] * len(parameters)
         self._is_length = [p.unit == u.arcsec for p in parameters]
-        self._is_log = [p.support[0] >= 0 and (p.unit == u.arcsec or p.linear) for p in parameters]
+        self._is_log = [
+            p.support[0] >= 0 and (p.unit == u.arcsec or p.linear) for p in parameters
+        ]
         self._is_linear = [p.linear for p in parameters]
 
     def _units(self, data: ImageData) -> Tensor:
@@ -55,7 +57,8 @@ class ParameterCodec:
         brightness = typical_noise(data) / scale**2
         columns = []
         for length, linear in zip(self._is_length, self._is_linear, strict=True):
-            columns.append(scale if length else brightness if linear else torch.ones_like(scale))
+            other = brightness if linear else torch.ones_like(scale)
+            columns.append(scale if length else other)
         return torch.stack(columns, dim=-1)
 
     def raw(self, values: Tensor, data: ImageData) -> Tensor:

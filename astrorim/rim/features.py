@@ -79,7 +79,7 @@ def image_features(data: ImageData, frame: int) -> Tensor:
     noise = torch.where(noise > 0, noise, level)
     signal = image / noise
     brightest = image.flatten(1).topk(100, dim=1).values.mean(dim=1)[:, None, None]
-    relative = image / brightest.abs().clamp_min(1e-6 * level.amax()).clamp_min(level)
+    relative = image / torch.maximum(brightest.abs(), level)
     unit = (torch.arange(frame, device=image.device) - (frame - 1) / 2) / (frame / 2)
     unit = unit.to(image.dtype)
     x = unit[None, None, :].expand_as(image)

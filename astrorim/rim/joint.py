@@ -93,9 +93,7 @@ def _run_recurrence(
     if model.data.background is not None:
         arcs = arcs - model.data.background[:, None, None]
     preconditioner = recurrence.Preconditioner.of(operator, weight)
-    state = recurrence.start(
-        cell, preconditioner.back_projection(operator, weight * arcs)
-    )
+    state = recurrence.start(cell, preconditioner.back_projection(operator, weight * arcs))
     sources = []
     for _ in range(num_steps):
         state = recurrence.step(cell, state, operator, preconditioner, weight, arcs)

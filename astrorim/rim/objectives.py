@@ -131,9 +131,7 @@ class EncoderObjective(Objective):
             # Shallower exposures of the same lens; the noise is redrawn with its level.
             level = torch.rand(len(values), 1, 1, generator=generator)
             noise = simulated.noise * 10 ** (0.5 * level - 0.1)
-            image = simulated.noise_free + noise * torch.randn(
-                noise.shape, generator=generator
-            )
+            image = simulated.noise_free + noise * torch.randn(noise.shape, generator=generator)
             copy = replace(
                 data,
                 image=transform_image(image, symmetry),

@@ -80,29 +80,30 @@ def curvature_factors(
     def fitted(scene: Tensor) -> Tensor:
         excess = m - margin
         if excess >= 0:
-            inner = slice(excess, scene.shape[-1] - excess), slice(excess, scene.shape[-2] - excess)
-            scene = scene[..., inner[1], inner[0]]
+            rows = slice(excess, scene.shape[-2] - excess)
+            columns = slice(excess, scene.shape[-1] - excess)
+            scene = scene[..., rows, columns]
         else:
             scene = torch.nn.functional.pad(scene, (-excess,) * 4)
         return blur.apply(scene) * area
 
-    columns = []
+    derivatives = []
     for index in range(len(system.parameters)):
         tangent = torch.zeros_like(values)
         tangent[:, index] = 1
         if index < system.num_lens:
-            _, (d_x, d_y) = torch.func.jvp(
+            _, (d_x, d_y) = torch.func.jvp(  # type: ignore[misc]
                 lambda v: system.trace(x, y, v), (values,), (tangent,)
             )
-            columns.append(fitted(slope_x * d_x + slope_y * d_y))
+            derivatives.append(fitted(slope_x * d_x + slope_y * d_y))
         else:
-            _, d_light = torch.func.jvp(
+            _, d_light = torch.func.jvp(  # type: ignore[misc]
                 lambda v: system.light_surface_brightness(light_x, light_y, v),
                 (values,),
                 (tangent,),
             )
-            columns.append(fitted(bin_pixels(d_light, light_k)))
-    return torch.stack(columns, dim=1)
+            derivatives.append(fitted(bin_pixels(d_light, light_k)))
+    return torch.stack(derivatives, dim=1)
 
 
 def gauss_newton_step(

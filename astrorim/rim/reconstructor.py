@@ -167,14 +167,22 @@ class RIMReconstructor:
 
     @overload
     def reconstruct(
-        self, observations: LensObservation, *, num_iterations: int = ..., seed: int = ...,
+        self,
+        observations: LensObservation,
+        *,
+        num_iterations: int = ...,
+        seed: int = ...,
         known: Mapping[str, float] | None = ...,
     ) -> Reconstruction: ...
 
     @overload
     def reconstruct(
-        self, observations: Sequence[LensObservation], *, num_iterations: int = ...,
-        seed: int = ..., known: Mapping[str, float] | None = ...,
+        self,
+        observations: Sequence[LensObservation],
+        *,
+        num_iterations: int = ...,
+        seed: int = ...,
+        known: Mapping[str, float] | None = ...,
     ) -> list[Reconstruction]: ...
 
     def reconstruct(
@@ -209,7 +217,7 @@ class RIMReconstructor:
         ObservationError
             If an observation lacks what is needed; the message says what to pass.
         ValueError
-            If ``known`` does not name every parameter.
+            If ``known`` does not name every parameter, or names one that is none.
         """
         single = not isinstance(observations, Sequence)
         everything: list[LensObservation] = [observations] if single else list(observations)  # type: ignore[list-item]
@@ -222,15 +230,16 @@ class RIMReconstructor:
         results: list[Reconstruction | None] = [None] * len(everything)
         for members in groups.values():
             batch = [everything[i] for i in members]
-            for i, result in zip(
-                members, self._reconstruct(batch, num_iterations, seed, known), strict=True
-            ):
+            names = [o.name or f"lens_{i:05d}" for i, o in zip(members, batch, strict=True)]
+            outcomes = self._reconstruct(batch, names, num_iterations, seed, known)
+            for i, result in zip(members, outcomes, strict=True):
                 results[i] = result
         return results[0] if single else results  # type: ignore[return-value]
 
     def _reconstruct(
         self,
         observations: list[LensObservation],
+        names: list[str],
         num_iterations: int,
         seed: int,
         known: Mapping[str, float] | None,
@@ -260,20 +269,27 @@ class RIMReconstructor:
         samples = self._samples(outcome, generator, held=known is not None)
         provenance = self._provenance(options, seed)
         return [
-            self._result(i, observation, batch.unit_flux[i], outcome, samples[:, i], provenance)
-            for i, observation in enumerate(observations)
+            self._result(
+                i, name, observation, batch.unit_flux[i], outcome, samples[:, i], provenance
+            )
+            for i, (name, observation) in enumerate(zip(names, observations, strict=True))
         ]
 
     @torch.no_grad()
     def _start(self, data: ImageData, generator: torch.Generator) -> _Start:
         """The encoder's mean and spread, for this reconstructor's own parameters."""
         settings = self.encoder.settings
-        posterior = self.encoder.network(
-            image_features(data, settings["frame"]), psf_features(data, settings["psf_frame"])
-        )
+        features = image_features(data, settings["frame"])
+        psf = psf_features(data, settings["psf_frame"])
+        seed = int(torch.randint(2**31, (1,), generator=generator))
+        draws = []
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(int(torch.randint(2**31, (1,), generator=generator)))
-            latents = posterior.sample((_ENCODER_SAMPLES,)).clamp(-6, 6)
+            for i in range(len(data)):
+                # The same draws for every lens: its result does not depend on the others.
+                torch.manual_seed(seed)
+                posterior = self.encoder.network(features[i : i + 1], psf[i : i + 1])
+                draws.append(posterior.sample((_ENCODER_SAMPLES,)))
+        latents = torch.cat(draws, dim=1).clamp(-6, 6)
         samples = self._codec.decode(latents, data)
         names = self._trained.parameters
         # A frame of odd side is half a pixel off the encoder's even one.
@@ -288,14 +304,14 @@ class RIMReconstructor:
         values = torch.empty(len(mean), len(self.system.parameters)).to(mean)
         spread = torch.empty_like(values)
         for column, parameter in enumerate(self.system.parameters):
-            if parameter.name in names:
+            if parameter.name in names.names:
                 known = names.index_of(parameter.name)
                 values[:, column], spread[:, column] = mean[:, known], std[:, known]
             else:
                 low, high = parameter.prior
                 values[:, column], spread[:, column] = (low + high) / 2, (high - low) / 4
-        low, high = self.system.supports(values)
-        values = torch.minimum(torch.maximum(values, low), high)
+        lowest, highest = self.system.supports(values)
+        values = torch.minimum(torch.maximum(values, lowest), highest)
         return _Start(values, spread.clamp_min(1e-5), theta_e, place)
 
     def _known_start(
@@ -306,22 +322,39 @@ class RIMReconstructor:
             raise ValueError(
                 f"known must name every parameter, got none for {', '.join(missing)}"
             )
+        unknown = sorted(set(known) - set(self.system.parameters.names))
+        if unknown:
+            raise ValueError(
+                f"known has {', '.join(unknown)}, which {self.lens_model!r} with "
+                f"{self.light_model!r} does not; its parameters are "
+                f"{', '.join(self.system.parameters.names)}"
+            )
         values = start.values.clone()
         for column, parameter in enumerate(self.system.parameters):
             value = torch.full((len(values),), float(known[parameter.name])).to(values)
             if parameter.linear:
                 value = value / values.new_tensor(unit_flux)
             values[:, column] = value
-        return replace(start, values=values)
+        # The source's frame is then chosen from the known lens, not from the encoder's.
+        names = self.system.parameters.names
+        theta_e, centre = start.theta_e, start.centre
+        if "theta_E" in names:
+            theta_e = values[:, names.index("theta_E")]
+        if "x0" in names and "y0" in names:
+            centre = values[:, [names.index("x0"), names.index("y0")]]
+        return replace(start, values=values, theta_e=theta_e, centre=centre)
 
     def _samples(
         self, outcome: JointResult, generator: torch.Generator, *, held: bool
     ) -> Tensor:
         """Posterior samples (S, B, P): Gaussian, its width calibrated on simulations."""
         values = outcome.values
-        draws = torch.randn(_NUM_SAMPLES, *values.shape, generator=generator).to(values)
+        shape = (_NUM_SAMPLES, *values.shape)
         if held:
-            return values.expand(draws.shape)
+            return values.expand(shape)
+        # The same draws for every lens: its result does not depend on the others.
+        draws = torch.randn(_NUM_SAMPLES, 1, shape[2], generator=generator)
+        draws = draws.to(values).expand(shape)
         factors = self.recurrence.settings.get("error_factors", {})
         factor = values.new_tensor(
             [float(factors.get(p.name, 1.0)) for p in self.system.parameters]
@@ -358,6 +391,7 @@ class RIMReconstructor:
     def _result(
         self,
         index: int,
+        name: str,
         observation: LensObservation,
         unit_flux: float,
         outcome: JointResult,
@@ -377,8 +411,9 @@ class RIMReconstructor:
         light = model.lens_light(values * linear)[0]
         arcs = model.source_operator(values, frames).apply(source * ratio)[0]
         x, y = model.positions(1)
-        inner = slice(model.margin, model.margin + model.shape[0]), slice(
-            model.margin, model.margin + model.shape[1]
+        inner = (
+            slice(model.margin, model.margin + model.shape[0]),
+            slice(model.margin, model.margin + model.shape[1]),
         )
         kappa = self.system.lens.convergence(x, y, self.system.lens_params(values))[0][inner]
 
@@ -400,7 +435,7 @@ class RIMReconstructor:
         }
         checksum = hashlib.sha256(np.ascontiguousarray(observation.data).tobytes()).hexdigest()
         result = Reconstruction(
-            name=observation.name or f"lens_{index:05d}",
+            name=name,
             observation=observation,
             source=numpy(source[0], unit_flux),
             source_grid=frames.grid(0),
@@ -429,7 +464,7 @@ def _check_usable(observation: LensObservation) -> None:
     if not observation.has_noise:
         raise ObservationError(
             f"{name} has no noise; pass uncertainty= a FITS file or array of standard "
-            "deviations, or measure it with astrorim.observation.with_measured_noise"
+            "deviations, or estimate it with astrorim.observation.measure_sky_noise"
         )
     if min(observation.data.shape) < 32:
         raise ObservationError(

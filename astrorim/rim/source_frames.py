@@ -74,7 +74,8 @@ def frames_from_arcs(
     data, m, k = model.data, model.margin, model.supersampling
     arcs = (data.image - lens_light) * data.good
     smooth = torch.nn.functional.avg_pool2d(arcs[:, None], 3, stride=1, padding=1)[:, 0]
-    noise = torch.nn.functional.avg_pool2d((data.noise**2)[:, None], 3, 1, 1)[:, 0].sqrt() / 3
+    variance = (data.noise**2 * data.good)[:, None]
+    noise = torch.nn.functional.avg_pool2d(variance, 3, 1, 1)[:, 0].sqrt() / 3
     beta_x, beta_y = model.trace(values)
     height, width = model.shape
     inner = (slice(None), slice(m, m + height), slice(m, m + width))

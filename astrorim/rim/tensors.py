@@ -80,7 +80,7 @@ def batch_observations(
         If an observation lacks its PSF or noise, or has no good pixel.
     """
     images, noises, goods, psfs, scales, fluxes = [], [], [], [], [], []
-    kernel_size = max(o.psf.shape[0] for o in observations if o.psf is not None)
+    kernel_size = max((o.psf.shape[0] for o in observations if o.psf is not None), default=0)
     for observation in observations:
         if observation.psf is None:
             raise ObservationError(

@@ -9,7 +9,6 @@ from __future__ import annotations
 import csv
 import json
 import math
-import os
 import platform
 import time
 from collections.abc import Callable
@@ -148,8 +147,10 @@ class Trainer:
         torch.manual_seed(options.seed)
         self.network = backend.build(**self.architecture)
         if options.mixed_precision:
-            self.network.to(memory_format=torch.channels_last)
-        self._trained = _MixedPrecision(self.network) if options.mixed_precision else self.network
+            self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._trained: Any = self.network
+        if options.mixed_precision:
+            self._trained = _MixedPrecision(self.network)
         self.average = backend.build(**self.architecture)
         self.average.load_state_dict(self.network.state_dict())
         self.optimizer = torch.optim.AdamW(
@@ -216,7 +217,7 @@ class Trainer:
         if not path.is_file():
             return False
         tensors = load_file(path)
-        with open(self.directory / "state.json", encoding="utf-8") as file:
+        with (self.directory / "state.json").open(encoding="utf-8") as file:
             stored = json.load(file)
         same = self._identity()
         if stored["identity"] != same:
@@ -317,7 +318,7 @@ class Trainer:
         self._save_state()
         new = not (self.directory / _LOG).exists()
         row = {"minutes": self.minutes_used, "step": self.step_number, "loss": loss} | measures
-        with open(self.directory / _LOG, "a", newline="", encoding="utf-8") as file:
+        with (self.directory / _LOG).open("a", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, fieldnames=list(row))
             if new:
                 writer.writeheader()
@@ -347,4 +348,4 @@ class Trainer:
         ):
             temporary = self.directory / f".{name}.tmp"
             write(temporary)
-            os.replace(temporary, self.directory / name)
+            temporary.replace(self.directory / name)

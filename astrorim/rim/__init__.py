@@ -1,0 +1,18 @@
+"""The Recurrent Inference Machine: networks in use, their training and checkpoints."""
+
+from __future__ import annotations
+
+from astrorim.rim.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from astrorim.rim.recipes import make_trainer
+from astrorim.rim.reconstructor import RIMReconstructor
+from astrorim.rim.training import Trainer, TrainingOptions
+
+__all__ = [
+    "Checkpoint",
+    "RIMReconstructor",
+    "Trainer",
+    "TrainingOptions",
+    "load_checkpoint",
+    "make_trainer",
+    "save_checkpoint",
+]
