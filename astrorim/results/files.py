@@ -212,9 +212,7 @@ def _image_hdu(
 
 
 def _write_all(result: Reconstruction, paths: Mapping[str, Path]) -> None:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-
-    from astrorim.plotting.diagnostic import plot_reconstruction
+    from astrorim.plotting import figure_to_png, plot_reconstruction
 
     observation, grid = result.observation, result.source_grid
     unit = result.unit.to_string("fits")
@@ -242,8 +240,7 @@ def _write_all(result: Reconstruction, paths: Mapping[str, Path]) -> None:
         hdu.writeto(paths[key])
     text = json.dumps(parameters_document(result), indent=2, allow_nan=False)
     paths["parameters"].write_text(text + "\n", encoding="utf-8")
-    figure = plot_reconstruction(result)
-    FigureCanvasAgg(figure).print_png(paths["diagnostic"])
+    paths["diagnostic"].write_bytes(figure_to_png(plot_reconstruction(result)))
     asdf.AsdfFile({"reconstruction": result}).write_to(paths["asdf"])
 
 

@@ -25,9 +25,9 @@ LIGHT = {
     "x0": 0.03, "y0": -0.02,
 }  # fmt: skip
 SOURCE = (
-    {"amp": 1.4, "R_sersic": 0.16, "n_sersic": 1.2, "e1": 0.15, "e2": 0.1, "center_x": 0.08,
+    {"amp": 4.4, "R_sersic": 0.16, "n_sersic": 1.2, "e1": 0.15, "e2": 0.1, "center_x": 0.08,
      "center_y": 0.05},
-    {"amp": 1.2, "R_sersic": 0.05, "n_sersic": 1.0, "e1": 0, "e2": 0, "center_x": 0.22,
+    {"amp": 4.2, "R_sersic": 0.05, "n_sersic": 1.0, "e1": 0, "e2": 0, "center_x": 0.22,
      "center_y": -0.06},
 )  # fmt: skip
 PIXEL = 0.05
@@ -50,9 +50,9 @@ def make_wcs(rotation=0.6, mirrored=False):
 @functools.cache
 def render():
     """Image parts and truth: arcs and lens light (96, 96), source (60, 60), psf (21, 21)."""
-    from lenstronomy.ImSim.image_model import ImageModel
     from lenstronomy.Data.imaging_data import ImageData
     from lenstronomy.Data.psf import PSF
+    from lenstronomy.ImSim.image_model import ImageModel
     from lenstronomy.LensModel.lens_model import LensModel
     from lenstronomy.LightModel.light_model import LightModel
 
@@ -127,7 +127,8 @@ def make_reconstruction(*, with_wcs=True, masked=True, name="SDSS J0000+0000", *
     number = 400
     widths = dict.fromkeys(LENS, 0.004) | {"theta_E": 0.006}
     samples = {k: LENS[k] + w * rng.normal(size=number) for k, w in widths.items()}
-    samples |= {f"light_{k}": v * (1 + 0.02 * rng.normal(size=number)) for k, v in LIGHT.items()}
+    for key, value in LIGHT.items():
+        samples[f"light_{key}"] = value * (1 + 0.02 * rng.normal(size=number))
     fields = {
         "name": name,
         "observation": observation,
