@@ -19,7 +19,7 @@ _OF_THE_LIBRARY = ("asdf_library", "history")
 _MAGIC = b"#ASDF"
 
 
-def is_asdf(origin: str, path: str | None, fileobj: Any, *args: Any, **kwargs: Any) -> bool:
+def is_asdf(origin: str, path: str | None, fileobj: Any, *_args: Any, **_kwargs: Any) -> bool:
     """Whether a file is ASDF, for astropy's unified I/O.
 
     Parameters
@@ -30,7 +30,7 @@ def is_asdf(origin: str, path: str | None, fileobj: Any, *args: Any, **kwargs: A
         The file.
     fileobj : file object or None
         The open file, when reading.
-    *args, **kwargs
+    *_args, **_kwargs
         Not used.
 
     Returns

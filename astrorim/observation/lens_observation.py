@@ -112,12 +112,16 @@ class LensObservation(ObservationAttributes, CCDData):
             kwargs["unit"] = parse_unit(unit, name="unit")
         try:
             super().__init__(data, *args, **kwargs)
+        except ObservationError:
+            raise
         except ValueError as error:
-            if getattr(self, "_unit", None) is None and not isinstance(error, ObservationError):
+            if unit is None and getattr(data, "unit", None) is None:
                 raise ObservationError(
                     "unit must be given, got None; pass unit=, for example unit='electron/s'"
                 ) from error
-            raise
+            raise ObservationError(
+                f"{error}; uncertainty and mask must have the image's shape {np.shape(data)}"
+            ) from error
         if self.unit is not None:
             parse_unit(self.unit, name="unit")
 
@@ -235,30 +239,15 @@ class LensObservation(ObservationAttributes, CCDData):
         _ = self.pixel_scale
 
     def _slice(self, item: Any) -> dict[str, Any]:
-        step = self._stride(item)
-        state = self.attributes()
-        state["psf_supersampling"] *= step
-        if self._pixel_scale is not None:
-            state["pixel_scale"] = self._pixel_scale * step
-        return super()._slice(item) | state
-
-    def _stride(self, item: Any) -> int:
-        """Step common to both axes, or an error where the slice gives no such image."""
         items = item if isinstance(item, tuple) else (item,)
         ranges = [i for i in items if i is not Ellipsis]
-        if not all(isinstance(i, slice) for i in ranges) or len(ranges) > 2:
+        if not all(isinstance(i, slice) and i.step in (None, 1) for i in ranges):
             raise ObservationError(
-                f"an observation must be sliced by ranges of rows and columns, got {item!r}; "
-                "index .data for single rows or pixels, and use mask= to leave pixels out"
+                "an observation must be sliced by ranges of rows and columns without a "
+                f"step, got {item!r}; index .data for single rows or pixels, use mask= to "
+                "leave pixels out, and sum pixels to bin an image"
             )
-        ranges = [*ranges, *[slice(None)] * (2 - len(ranges))]
-        steps = [1 if i.step is None else i.step for i in ranges]
-        if min(steps) < 1 or steps[0] != steps[1]:
-            raise ObservationError(
-                f"both axes must be sliced with the same positive step, got {item!r}, "
-                "so that pixels stay square and the PSF keeps its orientation"
-            )
-        return int(steps[0])
+        return super()._slice(item) | self.attributes()
 
     def _arithmetic(self, *args: Any, **kwargs: Any) -> tuple[Any, dict[str, Any]]:
         state = self.attributes()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from astropy.io import registry
 from astropy.nddata.mixins.ndio import NDDataRead
+from astropy.utils.data import get_readable_fileobj
 
 from astrorim.exceptions import ObservationError
 
@@ -89,10 +90,15 @@ class ObservationRead(NDDataRead):
 
     def _recognise(self, path: Path) -> str:
         """Format of a file, found without opening it twice."""
-        with path.open("rb") as stream:
-            formats = self.registry.identify_format(
-                "read", self._cls, str(path), stream, [str(path)], {}
-            )
+        try:
+            with get_readable_fileobj(str(path), encoding="binary") as stream:
+                formats = self.registry.identify_format(
+                    "read", self._cls, str(path), stream, [str(path)], {}
+                )
+        except (OSError, EOFError) as error:
+            raise ObservationError(
+                f"{str(path)!r} cannot be opened ({error}); fetch it again"
+            ) from error
         if len(formats) == 1:
             return formats[0]
         readable = registry.get_formats(self._cls, "Read")["Format"].tolist()
