@@ -7,6 +7,7 @@ from pathlib import Path
 from sphinx_astropy.conf.v3 import *
 
 sys.path.insert(0, str(Path(__file__).parent))
+from command_help import write_command_help
 from reference_pages import write_reference_pages
 from registry_tables import write_registry_tables
 
@@ -28,3 +29,4 @@ intersphinx_mapping["torch"] = ("https://docs.pytorch.org/docs/stable/", None)
 
 write_reference_pages(Path(__file__).parent / "api" / "pages")
 write_registry_tables(Path(__file__).parent / "api")
+write_command_help(Path(__file__).parent / "api" / "commands.inc")

@@ -10,6 +10,8 @@ from pathlib import Path
 __all__ = ["public_modules", "write_reference_pages"]
 
 PACKAGES = ("astrorim", "astrorim_plugins")
+ELSEWHERE = ("astrorim.cli",)
+"""Documented on a page of their own: what they offer are commands."""
 
 
 def public_modules(package: str) -> Iterator[str]:
@@ -17,7 +19,8 @@ def public_modules(package: str) -> Iterator[str]:
     yield package
     path = importlib.import_module(package).__path__
     for info in pkgutil.walk_packages(path, package + "."):
-        if not any(part.startswith("_") for part in info.name.split(".")):
+        private = any(part.startswith("_") for part in info.name.split("."))
+        if not private and not info.name.startswith(ELSEWHERE):
             yield info.name
 
 
