@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,6 +34,9 @@ __all__ = [
 
 HDUKey: TypeAlias = int | str | tuple[str, int]
 
+_DAMAGE = re.compile("truncated|END card|Error validating header|end-of-stream")
+"""What astropy and zlib say of a file that ends too early."""
+
 
 @contextmanager
 def open_fits(path: str | os.PathLike[str] | object) -> Iterator[fits.HDUList]:
@@ -57,22 +61,27 @@ def open_fits(path: str | os.PathLike[str] | object) -> Iterator[fits.HDUList]:
         path = Path(path).expanduser()
         if not path.is_file():
             raise ObservationError(f"there is no file {label!r}; check the path")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", VerifyWarning)
-        warnings.simplefilter("ignore", FITSFixedWarning)
-        warnings.filterwarnings("error", message=".*may have been truncated")
-        warnings.filterwarnings("error", message="Error validating header")
-        try:
+    hdul = None
+    try:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
             hdul = fits.open(path)
             len(hdul)  # reads every header now, so that damage shows here
-        except (OSError, fits.VerifyError, ValueError, Warning) as error:
-            text = " ".join(str(error).split())
-            damaged = "truncated" in text or "END card" in text
-            what = "is truncated" if damaged else "is not a FITS file that can be read"
-            remedy = "fetch it again" if damaged else "convert it to FITS"
-            raise ObservationError(f"{label!r} {what} ({text}); {remedy}") from error
-        with hdul:
-            yield hdul
+        damage = [str(w.message) for w in caught if _DAMAGE.search(str(w.message))]
+        if damage:
+            raise OSError(damage[0])
+    except (OSError, EOFError, fits.VerifyError, ValueError) as error:
+        if hdul is not None:
+            hdul.close()
+        text = " ".join(str(error).split())
+        damaged = _DAMAGE.search(text) is not None
+        what = "is truncated" if damaged else "is not a FITS file that can be read"
+        remedy = "fetch it again" if damaged else "convert it to FITS"
+        raise ObservationError(f"{label!r} {what} ({text}); {remedy}") from error
+    with hdul, warnings.catch_warnings():
+        # deviations from the standard that astropy repairs are not the user's business
+        warnings.simplefilter("ignore", VerifyWarning)
+        yield hdul
 
 
 def pixels_of(hdu: fits.ImageHDU, *, what: str, plane: int | None = None) -> np.ndarray:

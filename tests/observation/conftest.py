@@ -87,10 +87,11 @@ def write_image(tmp_path):
     def write(*parts, name="image.fits"):
         hdus = []
         for number, part in enumerate(parts):
-            data, header, extname = (*part, None, None)[:3] if isinstance(part, tuple) else (
-                part, None, None)  # fmt: skip
+            data, header, extname = part if isinstance(part, tuple) else (part, None, None)
             kind = fits.ImageHDU if number else fits.PrimaryHDU
-            hdus.append(kind(data, header, name=extname))
+            hdus.append(kind(data, header))
+            if extname:
+                hdus[-1].name = extname
         path = tmp_path / name
         fits.HDUList(hdus).writeto(path)
         return path

@@ -26,6 +26,13 @@ def header(make_wcs):
     return make_wcs(shape=(30, 32)).to_header()
 
 
+def plus(header, cards):
+    """A copy of a header with more cards."""
+    result = header.copy()
+    result.update(cards)
+    return result
+
+
 def test_separate_files(write_image, image, make_psf):
     noise = np.full(image.shape, 0.2)
     paths = {
@@ -69,8 +76,8 @@ def test_hst_single_exposure(write_image, image, header):
          "FILTER2": "CLEAR2S"}
     )  # fmt: skip
     path = write_image(
-        (None, primary),
-        (image, header | {"BUNIT": "ELECTRONS"}, "SCI"),
+        (None, primary, None),
+        (image, plus(header, {"BUNIT": "ELECTRONS"}), "SCI"),
         (image * 0 + 0.2, None, "ERR"),
         (quality, None, "DQ"),
     )
@@ -89,7 +96,7 @@ def test_drizzle_weight_is_never_an_uncertainty(write_image, image, header):
     weight[:3] = 0
     path = write_image(
         None,
-        (image, header | {"BUNIT": "ELECTRONS/S"}, "SCI"),
+        (image, plus(header, {"BUNIT": "ELECTRONS/S"}), "SCI"),
         (weight, None, "WHT"),
         (weight.astype("i4"), None, "CTX"),
     )
@@ -114,8 +121,8 @@ def test_jwst_masks_what_is_not_to_be_used(write_image, image, header):
     quality = np.zeros(image.shape, dtype="u4")
     quality[2, 3], quality[4, 5] = 1, 4
     path = write_image(
-        (None, fits.Header({"TELESCOP": "JWST", "FILTER": "F277W", "EFFEXPTM": 859.0})),
-        (image, header | {"BUNIT": "MJy/sr"}, "SCI"),
+        (None, fits.Header({"TELESCOP": "JWST", "FILTER": "F277W", "EFFEXPTM": 859.0}), None),
+        (image, plus(header, {"BUNIT": "MJy/sr"}), "SCI"),
         (image * 0 + 0.2, None, "ERR"),
         (quality, None, "DQ"),
         (image * 0 + 0.04, None, "VAR_POISSON"),
@@ -131,7 +138,7 @@ def test_rubin_layout_keeps_detected_pixels(write_image, image, header):
     planes = np.zeros(image.shape, dtype="i4")
     planes[10:20, 10:20] = 1 << 5
     planes[0, 0] = 1
-    flags = fits.Header({"MP_BAD": 0, "MP_DETECTED": 5})
+    flags = fits.Header({"MP_BAD": 0, "HIERARCH MP_DETECTED": 5})
     path = write_image(
         None,
         (image, header, "IMAGE"),
@@ -149,7 +156,7 @@ def bands(write_image, image, header, make_psf):
     parts = [None]
     for number, name in enumerate(("VIS", "NIR_Y"), 1):
         parts += [
-            (image * number, header | {"FILTER": name}, f"{name}_BGSUB"),
+            (image * number, plus(header, {"FILTER": name}), f"{name}_BGSUB"),
             (make_psf(5 + 2 * number), None, f"{name}_PSF"),
             (image * 0 + 0.1 * number, None, f"{name}_RMS"),
         ]
@@ -224,13 +231,13 @@ def test_nan_pixels_are_masked(write_image, image):
 
 
 def test_unit_argument_overrides_the_header(write_image, image):
-    path = write_image((image, fits.Header({"BUNIT": "ADU"})))
+    path = write_image((image, fits.Header({"BUNIT": "ADU"}), None))
     assert LensObservation.read(path, pixel_scale="0.1 arcsec").unit == u.adu
     assert LensObservation.read(path, **GIVEN).unit == u.electron / u.s
 
 
 def test_header_without_its_wcs_is_kept(write_image, image, header):
-    path = write_image((image, header | {"OBSERVER": "Zwicky", "GAIN": 1.6}))
+    path = write_image((image, plus(header, {"OBSERVER": "Zwicky", "GAIN": 1.6}), None))
     observation = LensObservation.read(path, unit="adu")
     assert observation.meta["OBSERVER"] == "Zwicky"
     assert not {"CRVAL1", "CTYPE1", "PC1_1", "CDELT1"} & set(observation.meta)
@@ -252,7 +259,8 @@ def test_a_plane_of_a_cube(write_image, image):
 
 def test_compressed_image_and_file_object(tmp_path, image):
     path = tmp_path / "packed.fits"
-    hdus = fits.HDUList([fits.PrimaryHDU(), fits.CompImageHDU(image, quantize_level=0)])
+    image = (image * 1000).astype("i4")
+    hdus = fits.HDUList([fits.PrimaryHDU(), fits.CompImageHDU(image)])
     hdus.writeto(path)
     np.testing.assert_array_equal(LensObservation.read(path, **GIVEN).data, image)
     with path.open("rb") as stream:
@@ -303,13 +311,13 @@ def test_a_picture_is_read_when_asked(write_image, image):
 
 
 def test_pixel_scale_hint_is_quoted_and_not_believed(write_image, image):
-    path = write_image((image, fits.Header({"PIXSCALE": 0.07})))
+    path = write_image((image, fits.Header({"PIXSCALE": 0.07}), None))
     with pytest.raises(ObservationError, match=r"the header says PIXSCALE = 0\.07"):
         LensObservation.read(path, unit="adu")
 
 
 def test_pixel_scale_against_the_wcs(write_image, image, header):
-    path = write_image((image, header))
+    path = write_image((image, header, None))
     with pytest.raises(ObservationError, match="must agree with the WCS within 1%"):
         LensObservation.read(path, unit="adu", pixel_scale="0.06 arcsec")
 
@@ -317,12 +325,12 @@ def test_pixel_scale_against_the_wcs(write_image, image, header):
 def test_pixels_that_are_not_square(write_image, image, header):
     header["CDELT1"] = 1.3
     with pytest.raises(ObservationError, match="pixels must be square"):
-        LensObservation.read(write_image((image, header)), unit="adu")
+        LensObservation.read(write_image((image, header, None)), unit="adu")
 
 
 def test_broken_wcs_asks_for_the_pixel_scale(write_image, image, header):
     header["CTYPE1"] = "RA---XXX"
-    path = write_image((image, header))
+    path = write_image((image, header, None))
     with pytest.raises(ObservationError, match="pass pixel_scale= to read the image without"):
         LensObservation.read(path, unit="adu")
     with pytest.warns(AstroRIMWarning, match="has no sky frame"):
@@ -386,7 +394,7 @@ def test_truncated_companion(write_image, image, make_psf, tmp_path):
 def test_paths_inside_headers_are_not_followed(write_image, image, tmp_path):
     named = tmp_path / "named.fits"
     header = fits.Header({"PSFFILE": str(named), "RMSFILE": str(named), "D2IMFILE": str(named)})
-    observation = LensObservation.read(write_image((image, header)), **GIVEN)
+    observation = LensObservation.read(write_image((image, header, None)), **GIVEN)
     assert observation.psf is None
     assert not observation.has_noise
 
