@@ -20,6 +20,7 @@ from astrorim.results.parameter_table import REPORTED_PARAMETERS
 if TYPE_CHECKING:
     from os import PathLike
 
+    import astropy.units as u
     from astropy.wcs import WCS
 
     from astrorim.results.reconstruction import Reconstruction
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = [
     "THETA_E_DEFINITION",
     "file_stem",
+    "output_paths",
     "parameters_document",
     "read_asdf",
     "write_asdf",
@@ -64,6 +66,26 @@ def file_stem(name: str) -> str:
     """
     stem = re.sub(r"[^\w.+-]+", "_", name.strip()).lstrip(".")[:180]
     return stem or "lens"
+
+
+def output_paths(directory: str | PathLike[str], name: str) -> dict[str, Path]:
+    """Where the six files of a lens are written.
+
+    Parameters
+    ----------
+    directory : path-like
+        Directory of the results.
+    name : str
+        Name of the lens.
+
+    Returns
+    -------
+    dict of str to `~pathlib.Path`
+        Keys ``source``, ``forward``, ``residual``, ``parameters``, ``diagnostic`` and
+        ``asdf``.
+    """
+    stem = file_stem(name)
+    return {key: Path(directory) / f"{stem}{suffix}" for key, suffix in _SUFFIXES.items()}
 
 
 @contextlib.contextmanager
@@ -201,6 +223,14 @@ def parameters_document(result: Reconstruction) -> dict[str, object]:
     return _plain(document)  # type: ignore[return-value]
 
 
+def _bunit(unit: u.UnitBase) -> str:
+    """Unit in the FITS standard's words, or in astropy's where it has none (electron)."""
+    try:
+        return unit.to_string("fits")
+    except ValueError:
+        return unit.to_string("generic", fraction=False)
+
+
 def _image_hdu(
     data: np.ndarray, unit: str, wcs: WCS | None, pixel_scale: float, comment: str
 ) -> fits.PrimaryHDU:
@@ -215,11 +245,11 @@ def _write_all(result: Reconstruction, paths: Mapping[str, Path]) -> None:
     from astrorim.plotting import figure_to_png, plot_reconstruction
 
     observation, grid = result.observation, result.source_grid
-    unit = result.unit.to_string("fits")
+    unit = _bunit(result.unit)
     scale = observation.grid.pixel_scale
     source = _image_hdu(
         result.source,
-        result.source_unit.to_string("fits"),
+        _bunit(result.source_unit),
         result.source_wcs,
         grid.pixel_scale,
         "reconstructed source",
@@ -249,8 +279,7 @@ def write_directory(
 ) -> dict[str, Path]:
     """Write the six files of a result; see `Reconstruction.to_directory`."""
     folder = Path(directory)
-    stem = file_stem(result.name)
-    finished = {key: folder / f"{stem}{suffix}" for key, suffix in _SUFFIXES.items()}
+    finished = output_paths(folder, result.name)
     taken = [path.name for path in finished.values() if path.exists()]
     if taken and not overwrite:
         raise FileExistsError(
