@@ -20,13 +20,16 @@ version = ".".join(release.split(".")[:2])
 html_title = f"{project} {version}"
 htmlhelp_basename = "astrorimdoc"
 exclude_patterns = ["_build", "**.ipynb_checkpoints"]
-# generated pages of figures of merit exist only after an evaluation
-suppress_warnings = ["app.add_directive", "toc.empty_glob"]
 # needs the program `dot`, which not every machine has
 automodapi_inheritance_diagram = False
 automodsumm_inherited_members = False
 intersphinx_mapping["torch"] = ("https://docs.pytorch.org/docs/stable/", None)
 
-write_reference_pages(Path(__file__).parent / "api" / "pages")
-write_registry_tables(Path(__file__).parent / "api")
-write_command_help(Path(__file__).parent / "api" / "commands.inc")
+HERE = Path(__file__).parent
+write_reference_pages(HERE / "api" / "pages")
+write_registry_tables(HERE / "api")
+write_command_help(HERE / "api" / "commands.inc")
+# tables of results exist only where an evaluation was run; a glob that finds none warns
+tables = [f"   results/{path.stem}" for path in sorted((HERE / "results").glob("*.rst"))]
+toctree = [".. toctree::", "   :maxdepth: 1", "", *tables] if tables else ["None yet."]
+(HERE / "api" / "evaluations.inc").write_text("\n".join(toctree), encoding="utf-8")

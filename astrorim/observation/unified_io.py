@@ -61,6 +61,10 @@ class ObservationRead(NDDataRead):
     ------
     ObservationError
         If there is no such file, or its format is not one that can be read.
+
+    Notes
+    -----
+    Astropy's registry keeps the table of formats.
     """
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
