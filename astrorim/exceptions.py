@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from astropy.utils.exceptions import AstropyUserWarning
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 __all__ = [
     "AstroRIMError",
@@ -49,11 +54,15 @@ class UnknownNameError(AstroRIMError, LookupError):
         The names that exist.
     """
 
-    def __init__(self, kind: str, name: str, available: object) -> None:
-        names = ", ".join(sorted(available)) or "none"  # type: ignore[call-overload]
-        super().__init__(f"unknown {kind} {name!r}; available: {names}")
+    def __init__(self, kind: str, name: str, available: Iterable[str]) -> None:
         self.kind = kind
         self.name = name
+        self.available = tuple(sorted(available))
+        names = ", ".join(self.available) or "none"
+        super().__init__(f"unknown {kind} {name!r}; available: {names}")
+
+    def __reduce__(self) -> tuple[type, tuple[str, str, tuple[str, ...]]]:
+        return type(self), (self.kind, self.name, self.available)
 
 
 class AstroRIMWarning(AstropyUserWarning):

@@ -74,19 +74,21 @@ def measure_sky_noise(
     if mask is not None:
         used &= ~np.asarray(mask, dtype=bool)
     values = np.asarray(data[used], dtype=np.float64)
-    sigma = _mad(values)
-    for _ in range(max_iterations):
-        kept = values[np.abs(values - np.median(values)) <= clip * sigma]
-        if kept.size == values.size or kept.size < _MIN_PIXELS:
-            break
-        values, sigma = kept, _mad(kept)
-    if values.size < _MIN_PIXELS or not sigma > 0:
+    kept, sigma = values, _mad(values)
+    if values.size:
+        # a normal distribution cut at `clip` has a smaller median deviation
+        bias = _clipping_bias(clip)
+        for _ in range(max_iterations):
+            inside = values[np.abs(values - np.median(kept)) <= clip * sigma]
+            if inside.size in (0, kept.size):
+                break
+            kept, sigma = inside, _mad(inside) / bias
+    if kept.size < _MIN_PIXELS or not sigma > 0:
         raise ObservationError(
-            f"the sky noise cannot be measured from {values.size} outer pixels with a "
+            f"the sky noise cannot be measured from {kept.size} outer pixels with a "
             f"scatter of {sigma:g}; pass a noise map with uncertainty="
         )
-    # a normal distribution cut at `clip` has a smaller median deviation
-    return sigma / _clipping_bias(clip)
+    return sigma
 
 
 def with_measured_noise(observation: LensObservation) -> LensObservation:

@@ -237,7 +237,9 @@ def test_pixel_scale_must_not_contradict_the_wcs(make_observation):
 def test_pixels_must_be_square(make_observation, make_wcs):
     wcs = make_wcs(rotation=0)
     wcs.wcs.cd = wcs.wcs.cd @ np.diag([1, 1.2])
-    with pytest.raises(ObservationError, match=r"pixels must be square, got 0\.05000 x 0\.06000"):
+    with pytest.raises(
+        ObservationError, match=r"pixels must be square, got 0\.05000 x 0\.06000"
+    ):
         make_observation(wcs=wcs)
 
 
@@ -257,7 +259,9 @@ def test_cutout_about_a_place_on_the_sky(make_observation):
 
 
 def test_cutout_must_lie_inside(make_observation):
-    with pytest.raises(ObservationError, match=r"must lie inside the image of shape \(40, 44\)"):
+    with pytest.raises(
+        ObservationError, match=r"must lie inside the image of shape \(40, 44\)"
+    ):
         make_observation().cutout(11, (2, 20))
 
 

@@ -179,7 +179,9 @@ def test_several_bands_ask_for_a_choice(choice, bands):
 
 
 def test_unknown_hdu_lists_those_that_exist(bands):
-    with pytest.raises(ObservationError, match="no HDU 'H' in this file; choose from 1: 'VIS_B"):
+    with pytest.raises(
+        ObservationError, match="no HDU 'H' in this file; choose from 1: 'VIS_B"
+    ):
         LensObservation.read(bands, unit="adu", hdu="H")
 
 

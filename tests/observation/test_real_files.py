@@ -26,7 +26,10 @@ OPENS = {
     # pattern: (options, pixel scale in arcsec)
     "slacs/*/image.fits": (WITHOUT_HEADER, 0.05),
     "other/jackpot_f814w/data.fits": (WITHOUT_HEADER, 0.05),
-    "other/cosmos_web_ring_f277w/data.fits": ({"unit": "MJy/sr", "pixel_scale": "60 mas"}, 0.06),
+    "other/cosmos_web_ring_f277w/data.fits": (
+        {"unit": "MJy/sr", "pixel_scale": "60 mas"},
+        0.06,
+    ),
     "other/euclid_q1/euclid_102018665.fits": ({"unit": "adu", "band": "VIS"}, 0.1),
     "other/euclid_q1/*_vis_cutout.fits": ({"unit": "adu", "pixel_scale": "0.1 arcsec"}, 0.1),
     "other/hst_drizzled_wcs/*.fits": ({}, 0.05),
