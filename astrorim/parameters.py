@@ -94,6 +94,11 @@ class Parameter:
         -------
         tuple of float
             Lower and upper bound, in the parameter's unit.
+
+        Raises
+        ------
+        ValueError
+            If ``level`` is not between 0 and 1.
         """
         if not 0 < level < 1:
             raise ValueError(f"level must lie between 0 and 1, got {level}")
