@@ -67,6 +67,15 @@ def test_a_lens_has_the_same_bits_with_one_thread_and_with_two(
     assert_same_lenses(one, two, 0)
 
 
+def test_tiles_of_several_lenses_give_the_same_images(foundation, batch, monkeypatch):
+    """What accelerators render at once, to the rounding of float32."""
+    monkeypatch.setattr("astrorim_plugins.simulators.foundation._CPU_TILE", 16)
+    tiled = foundation.simulate(8, seed=7, supersampling=2)
+    for name in ("noise_free", "source_image", "psf"):
+        whole, part = getattr(batch, name), getattr(tiled, name)
+        torch.testing.assert_close(part, whole, rtol=1e-4, atol=1e-6 * float(whole.max()))
+
+
 def test_another_seed_gives_other_lenses(foundation, batch):
     other = foundation.simulate(1, seed=8, supersampling=2)
     assert not torch.equal(other.lens["theta_E"], batch.lens["theta_E"][:1])

@@ -180,3 +180,18 @@ def test_every_range_is_declared_with_unit_and_description():
     for parameter in POPULATION:
         assert parameter.description
         assert parameter.prior[0] < parameter.prior[1]
+
+
+def test_no_draw_of_ten_thousand_lies_outside_a_support():
+    """Labels of the prior version left the ranges of its network in 2 to 10 %."""
+    plugins = load_plugins()
+    population = Foundation().draw(10_000, seed=12)
+    models = (
+        (plugins.lens_models.resolve("sie+shear"), population.lens),
+        (plugins.light_models.create("sersic"), population.light),
+    )
+    for model, values in models:
+        for parameter in model.parameters:
+            low, high = parameter.support
+            assert float(values[parameter.name].min()) >= low, parameter.name
+            assert float(values[parameter.name].max()) <= high, parameter.name
