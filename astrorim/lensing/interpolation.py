@@ -39,8 +39,8 @@ class SourceFrames(NamedTuple):
         """Positions x, y of (sub-)pixel centres, arcsec, each (B, n k, n k)."""
         k = supersampling
         n = self.size * k
-        unit = (torch.arange(n, device=self.centre.device) - (n - 1) / 2) / k
-        offset = unit.to(self.centre.dtype) * self.pixel_scale[:, None]
+        steps = torch.arange(n, device=self.centre.device, dtype=self.centre.dtype)
+        offset = (steps - (n - 1) / 2) / k * self.pixel_scale[:, None]
         x = self.centre[:, :1] + offset
         y = self.centre[:, 1:] + offset
         shape = (len(x), n, n)
@@ -62,7 +62,10 @@ class SourceSampler:
     """Interpolation of source images at fixed positions: a linear map and its transpose.
 
     The source is zero outside its frame: values fade linearly to zero over one pixel
-    beyond the centres of the edge pixels.
+    beyond the centres of the edge pixels. Bilinear interpolation reproduces planes; the
+    cubic one, smoother but with torch's kernel (the family of Keys 1981, IEEE TASSP 29,
+    1153, at a = -3/4, not his -1/2), only constants: on a slope its values are off by up
+    to 5 % of the step between neighbouring pixels.
 
     Parameters
     ----------

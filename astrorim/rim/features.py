@@ -80,8 +80,8 @@ def image_features(data: ImageData, frame: int) -> Tensor:
     signal = image / noise
     brightest = image.flatten(1).topk(100, dim=1).values.mean(dim=1)[:, None, None]
     relative = image / torch.maximum(brightest.abs(), level)
-    unit = (torch.arange(frame, device=image.device) - (frame - 1) / 2) / (frame / 2)
-    unit = unit.to(image.dtype)
+    steps = torch.arange(frame, device=image.device, dtype=image.dtype)
+    unit = (steps - (frame - 1) / 2) / (frame / 2)
     x = unit[None, None, :].expand_as(image)
     y = unit[None, :, None].expand_as(image)
     return torch.stack(
