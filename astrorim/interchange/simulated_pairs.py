@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import astropy.units as u
 import numpy as np
@@ -18,8 +18,7 @@ from astropy.wcs import WCS
 
 from astrorim.exceptions import SimulationError
 from astrorim.grid import SourceGrid
-from astrorim.observation import LensObservation
-from astrorim_plugins.simulators.truth import (
+from astrorim.interchange.simulated_truth import (
     OBSERVATION_UNITS,
     as_array,
     dataset_of,
@@ -28,14 +27,12 @@ from astrorim_plugins.simulators.truth import (
     truth_header,
     truth_table,
 )
+from astrorim.observation import LensObservation
 
 if TYPE_CHECKING:
     from astrorim.interfaces import SimulatedLenses
 
-__all__ = ["CATALOGUE", "finished_pairs", "to_observation", "write_pairs"]
-
-CATALOGUE = "truths.ecsv"
-"""Name of the catalogue of everything drawn, one row for each pair."""
+__all__ = ["catalogue_name", "finished_pairs", "to_observation", "write_pairs"]
 
 BAND = "F814W"
 """The band whose zero point the photometry has."""
@@ -64,7 +61,7 @@ def to_observation(simulated: SimulatedLenses, i: int) -> LensObservation:
     """
     scale = header_number(simulated.pixel_scale[i])
     metadata = simulated.metadata
-    known = {
+    known: dict[str, Any] = {
         name: header_number(metadata[name][i])
         for name in ("z_lens", "z_source")
         if name in metadata
@@ -86,7 +83,23 @@ def to_observation(simulated: SimulatedLenses, i: int) -> LensObservation:
     )
 
 
-def finished_pairs(directory: str | Path, *, seed: int) -> set[int]:
+def catalogue_name(suffix: str = "") -> str:
+    """Name of the catalogue of everything drawn, one row for each pair.
+
+    Parameters
+    ----------
+    suffix : str, optional
+        As for `write_pairs`.
+
+    Returns
+    -------
+    str
+        ``truths.ecsv``.
+    """
+    return f"truths{suffix}.ecsv"
+
+
+def finished_pairs(directory: str | Path, *, seed: int, suffix: str = "") -> set[int]:
     """Numbers of the lenses whose pair and catalogue row are in a directory.
 
     Parameters
@@ -95,6 +108,8 @@ def finished_pairs(directory: str | Path, *, seed: int) -> set[int]:
         What `write_pairs` wrote to; it need not exist.
     seed : int
         Seed of the dataset.
+    suffix : str, optional
+        As for `write_pairs`.
 
     Returns
     -------
@@ -106,7 +121,7 @@ def finished_pairs(directory: str | Path, *, seed: int) -> set[int]:
         If the directory holds a dataset of another seed.
     """
     directory = Path(directory)
-    path = directory / CATALOGUE
+    path = directory / catalogue_name(suffix)
     if not path.exists():
         return set()
     table = QTable.read(path)
@@ -114,11 +129,13 @@ def finished_pairs(directory: str | Path, *, seed: int) -> set[int]:
     return {
         int(index)
         for index in table["index"]
-        if all((directory / name).exists() for name in pair_names(int(index)))
+        if all((directory / name).exists() for name in pair_names(int(index), suffix))
     }
 
 
-def write_pairs(simulated: SimulatedLenses, directory: str | Path) -> list[Path]:
+def write_pairs(
+    simulated: SimulatedLenses, directory: str | Path, *, suffix: str = ""
+) -> list[Path]:
     """Write each lens as a pair of FITS files, and all of them into a catalogue.
 
     ``lensed_XXXXX.fits`` is the observation: image, uncertainty, PSF, and the truth in
@@ -133,6 +150,8 @@ def write_pairs(simulated: SimulatedLenses, directory: str | Path) -> list[Path]
         A batch.
     directory : str or Path
         Made if it does not exist.
+    suffix : str, optional
+        Put at the end of the names of all files.
 
     Returns
     -------
@@ -147,17 +166,17 @@ def write_pairs(simulated: SimulatedLenses, directory: str | Path) -> list[Path]
     """
     directory = Path(directory)
     _check_directory(directory)
-    finished = finished_pairs(directory, seed=simulated.seed)
+    finished = finished_pairs(directory, seed=simulated.seed, suffix=suffix)
     wanted = [i for i, n in enumerate(simulated.index.tolist()) if n not in finished]
     if finished:
-        stored = QTable.read(directory / CATALOGUE).meta
+        stored = QTable.read(directory / catalogue_name(suffix)).meta
         _check_same_dataset(directory, stored, dataset_of(simulated))
     _check_space(directory, simulated, len(wanted))
     if not wanted:
-        return _lensed_paths(simulated, directory)
+        return _lensed_paths(simulated, directory, suffix)
     detector = _detector_sources(simulated)
     for i in wanted:
-        source_name, lensed_name = pair_names(int(simulated.index[i]))
+        source_name, lensed_name = pair_names(int(simulated.index[i]), suffix)
         truth = _truth_hdus(simulated, i, detector[i])
         _write_atomically(directory / source_name, truth.writeto)
         observation = to_observation(simulated, i)
@@ -165,12 +184,12 @@ def write_pairs(simulated: SimulatedLenses, directory: str | Path) -> list[Path]
             directory / lensed_name,
             partial(observation.write, format="fits"),
         )
-    _extend_catalogue(directory / CATALOGUE, simulated, wanted)
-    return _lensed_paths(simulated, directory)
+    _extend_catalogue(directory / catalogue_name(suffix), simulated, wanted, suffix)
+    return _lensed_paths(simulated, directory, suffix)
 
 
-def _lensed_paths(simulated: SimulatedLenses, directory: Path) -> list[Path]:
-    return [directory / pair_names(n)[1] for n in simulated.index.tolist()]
+def _lensed_paths(simulated: SimulatedLenses, directory: Path, suffix: str) -> list[Path]:
+    return [directory / pair_names(n, suffix)[1] for n in simulated.index.tolist()]
 
 
 def _check_same_dataset(
@@ -235,8 +254,10 @@ def _detector_sources(simulated: SimulatedLenses) -> np.ndarray:
     return as_array(values.unflatten(1, (ny, k)).unflatten(3, (nx, k)).mean(dim=(2, 4)))
 
 
-def _extend_catalogue(path: Path, simulated: SimulatedLenses, rows: list[int]) -> None:
-    table = truth_table(simulated, rows)
+def _extend_catalogue(
+    path: Path, simulated: SimulatedLenses, rows: list[int], suffix: str
+) -> None:
+    table = truth_table(simulated, rows, suffix=suffix)
     if path.exists():
         old = QTable.read(path)
         old = old[~np.isin(old["index"], table["index"])]

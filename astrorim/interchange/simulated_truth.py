@@ -53,20 +53,22 @@ _COMPONENT_UNITS = {
 }
 
 
-def pair_names(index: int) -> tuple[str, str]:
+def pair_names(index: int, suffix: str = "") -> tuple[str, str]:
     """File names of a pair: the truth and the observation.
 
     Parameters
     ----------
     index : int
         Number of the lens in its dataset.
+    suffix : str, optional
+        Put after the number.
 
     Returns
     -------
     tuple of str
         ``source_XXXXX.fits`` and ``lensed_XXXXX.fits``.
     """
-    return f"source_{index:05d}.fits", f"lensed_{index:05d}.fits"
+    return f"source_{index:05d}{suffix}.fits", f"lensed_{index:05d}{suffix}.fits"
 
 
 def header_number(value: object) -> float:
@@ -172,7 +174,7 @@ def truth_header(simulated: SimulatedLenses, i: int) -> fits.Header:
     return header
 
 
-def truth_table(simulated: SimulatedLenses, rows: list[int]) -> QTable:
+def truth_table(simulated: SimulatedLenses, rows: list[int], *, suffix: str = "") -> QTable:
     """One row for each lens with everything drawn, every column with its unit.
 
     Parameters
@@ -181,6 +183,8 @@ def truth_table(simulated: SimulatedLenses, rows: list[int]) -> QTable:
         A batch.
     rows : list of int
         Positions in the batch of the lenses that are wanted.
+    suffix : str, optional
+        As for `pair_names`.
 
     Returns
     -------
@@ -191,7 +195,7 @@ def truth_table(simulated: SimulatedLenses, rows: list[int]) -> QTable:
     index = as_array(simulated.index)[rows]
     table["index"] = index
     table["source"], table["lensed"] = (
-        np.array([pair_names(int(n))[which] for n in index]) for which in (0, 1)
+        np.array([pair_names(int(n), suffix)[which] for n in index]) for which in (0, 1)
     )
     values = _truth_values(simulated)
     for parameter in _parameters(simulated):

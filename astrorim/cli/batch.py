@@ -1,0 +1,331 @@
+"""Reconstruct many lenses: each on its own account, resumable, with a status table."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from astrorim.cli.arguments import in_options
+from astrorim.cli.jobs import LensJob
+from astrorim.cli.terminal import LOGGER, progress_bar
+
+if TYPE_CHECKING:
+    from astrorim.observation import LensObservation
+    from astrorim.results import Reconstruction
+    from astrorim.rim import RIMReconstructor
+
+__all__ = ["BatchOptions", "LensStatus", "run_batch", "write_status"]
+
+_FLUSH_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class BatchOptions:
+    """How to reconstruct many lenses.
+
+    Parameters
+    ----------
+    output_dir : Path
+        Where the files of all lenses go.
+    status_file : Path
+        The status table.
+    num_iterations : int, optional
+        Rounds of the joint inference.
+    seed : int, optional
+        Of each lens's posterior samples.
+    batch_size : int, optional
+        Lenses that are reconstructed together.
+    overwrite : bool, optional
+        Whether finished lenses are done again.
+    """
+
+    output_dir: Path
+    status_file: Path
+    num_iterations: int = 10
+    seed: int = 0
+    batch_size: int = 1
+    overwrite: bool = False
+
+
+@dataclass
+class LensStatus:
+    """What became of a lens: a row of the status table.
+
+    Parameters
+    ----------
+    name : str
+        The lens.
+    status : {"ok", "failed", "skipped"}
+        Skipped lenses were finished before.
+    reason : str
+        Why it failed or was skipped.
+    note : str
+        What the user should know about a lens that is done.
+    theta_E : float, arcsec
+        Einstein radius, intermediate axis; NaN where there is none.
+    theta_E_lower, theta_E_upper : float, arcsec
+        Its 68 % bounds.
+    reduced_chi2, arc_reduced_chi2 : float
+        Over all unmasked pixels, and where the model has arcs.
+    flags : str
+        Quality flags, separated by spaces.
+    seconds : float, s
+        Time from reading to written files.
+    """
+
+    name: str
+    status: str = "ok"
+    reason: str = ""
+    note: str = ""
+    theta_E: float = float("nan")
+    theta_E_lower: float = float("nan")
+    theta_E_upper: float = float("nan")
+    reduced_chi2: float = float("nan")
+    arc_reduced_chi2: float = float("nan")
+    flags: str = ""
+    seconds: float = 0.0
+
+
+def write_status(rows: Sequence[LensStatus], path: Path) -> None:
+    """Write the status table, which appears complete or not at all.
+
+    Parameters
+    ----------
+    rows : sequence of LensStatus
+        One for each lens.
+    path : Path
+        ECSV file; replaced when it exists.
+    """
+    import astropy.units as u
+    import numpy as np
+    from astropy.table import QTable
+
+    from astrorim.observation.unified_io import replacing
+
+    units = {
+        "theta_E": u.arcsec, "theta_E_lower": u.arcsec, "theta_E_upper": u.arcsec,
+        "seconds": u.s,
+    }  # fmt: skip
+    table = QTable()
+    for name, kind in LensStatus.__annotations__.items():
+        values = np.array(
+            [getattr(row, name) for row in rows], dtype=str if kind == "str" else float
+        )
+        table[name] = values << units[name] if name in units else values
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path, overwrite=True) as temporary:
+        table.write(temporary, format="ascii.ecsv")
+
+
+def run_batch(
+    jobs: Sequence[LensJob],
+    load: Callable[[], RIMReconstructor],
+    options: BatchOptions,
+) -> Counter[str]:
+    """Reconstruct lenses and write their files; a bad one costs only itself.
+
+    Results are written and dropped batch by batch, so that memory does not grow with the
+    number of lenses. The status table is written every few seconds and at the end, also
+    when the run is interrupted.
+
+    Parameters
+    ----------
+    jobs : sequence of LensJob
+        What to reconstruct.
+    load : callable
+        Loads the networks; not called when everything is finished.
+    options : BatchOptions
+        How.
+
+    Returns
+    -------
+    collections.Counter
+        How many are ``ok``, ``failed`` and ``skipped``.
+    """
+    rows: list[LensStatus] = []
+    written = time.monotonic()
+    runner = _Runner(load, options)
+    try:
+        with progress_bar(len(jobs), "lens") as bar:
+            for start in range(0, len(jobs), options.batch_size):
+                for row in runner.run(jobs[start : start + options.batch_size]):
+                    rows.append(row)
+                    bar.update()
+                if time.monotonic() - written > _FLUSH_SECONDS:
+                    write_status(rows, options.status_file)
+                    written = time.monotonic()
+    finally:
+        write_status(rows, options.status_file)
+    return Counter(row.status for row in rows)
+
+
+class _Runner:
+    """Reconstructs batches with networks that are loaded when first needed."""
+
+    def __init__(self, load: Callable[[], RIMReconstructor], options: BatchOptions) -> None:
+        self._load = load
+        self._loaded: RIMReconstructor | None = None
+        self.options = options
+
+    @property
+    def reconstructor(self) -> RIMReconstructor:
+        if self._loaded is None:
+            self._loaded = self._load()
+        return self._loaded
+
+    def run(self, jobs: Sequence[LensJob]) -> Iterator[LensStatus]:
+        """Reconstruct one batch: together if that works, else one by one."""
+        ready: list[tuple[LensStatus, LensObservation, float]] = []
+        for job in jobs:
+            begun = time.monotonic()
+            row = LensStatus(job.name)
+            try:
+                observation = self._prepare(job, row)
+            except Exception as error:  # noqa: BLE001  (a bad file must cost only itself)
+                yield _failed(row, error)
+                continue
+            if observation is None:
+                yield row
+            else:
+                ready.append((row, observation, time.monotonic() - begun))
+        if not ready:
+            return
+        reconstructor = self.reconstructor  # missing weights end the run
+        begun = time.monotonic()
+        results: list[Reconstruction] | None = None
+        if len(ready) > 1:
+            try:
+                results = self._reconstruct(reconstructor, [o for _, o, _ in ready])
+            except Exception as error:  # noqa: BLE001  (one of them is bad: find it)
+                LOGGER.debug("a batch failed (%s); its lenses are tried one by one", error)
+        share = (time.monotonic() - begun) / len(ready)
+        for number, (row, observation, seconds) in enumerate(ready):
+            begun = time.monotonic()
+            try:
+                if results is None:
+                    (result,) = self._reconstruct(reconstructor, [observation])
+                else:
+                    result = results[number]
+                result.to_directory(self.options.output_dir)
+                _fill(row, result)
+            except Exception as error:  # noqa: BLE001  (a bad lens must cost only itself)
+                _failed(row, error)
+            row.seconds = seconds + share + time.monotonic() - begun
+            if row.status == "ok":
+                LOGGER.debug("%s: done in %.2f s", row.name, row.seconds)
+            yield row
+
+    def _reconstruct(
+        self, reconstructor: RIMReconstructor, observations: list[LensObservation]
+    ) -> list[Reconstruction]:
+        return reconstructor.reconstruct(
+            observations, num_iterations=self.options.num_iterations, seed=self.options.seed
+        )
+
+    def _prepare(self, job: LensJob, row: LensStatus) -> LensObservation | None:
+        """Read a lens; None if it is finished, which ``row`` then says."""
+        from astrorim.exceptions import ObservationError
+
+        finished = None if self.options.overwrite else _finished(job, self.options.output_dir)
+        observation = job.read()
+        if finished is not None:
+            checksum = finished.get("provenance", {}).get("data_sha256")
+            if checksum is not None and checksum != data_checksum(observation):
+                raise ObservationError(
+                    f"the output directory holds results of another image under the name "
+                    f"{job.name!r}; choose another --output-dir, rename the image, or pass "
+                    "--overwrite"
+                )
+            row.status, row.reason = "skipped", "finished earlier; --overwrite does it again"
+            _fill_from_document(row, finished)
+            return None
+        if observation.psf is None:
+            raise ObservationError(
+                "no PSF in the file; pass --psf, a FITS file with an odd, square stamp"
+            )
+        if not observation.has_noise:
+            row.note = _measure_noise(observation)
+            LOGGER.warning("%s: %s", job.name, row.note)
+        return observation
+
+
+def data_checksum(observation: LensObservation) -> str:
+    """SHA-256 of the pixels, as the provenance of a result has it."""
+    import numpy as np
+
+    return hashlib.sha256(np.ascontiguousarray(observation.data).tobytes()).hexdigest()
+
+
+def _measure_noise(observation: LensObservation) -> str:
+    """Give an observation the noise of its blank sky; return what to say about it."""
+    import numpy as np
+    from astropy.nddata import StdDevUncertainty
+
+    from astrorim.observation import measure_sky_noise
+
+    sigma = measure_sky_noise(observation.data, observation.mask)
+    noise = np.full(observation.data.shape, sigma, dtype=observation.data.dtype)
+    observation.uncertainty = StdDevUncertainty(noise)
+    return (
+        f"no noise map: {sigma:.4g} {observation.unit} measured on the blank sky, without the "
+        "lens's own photon noise; pass --noise"
+    )
+
+
+def _finished(job: LensJob, directory: Path) -> dict[str, Any] | None:
+    """The parameters of a lens all of whose files are there, else None."""
+    from astrorim.results.files import output_paths
+
+    paths = output_paths(directory, job.name)
+    if not all(path.is_file() for path in paths.values()):
+        return None
+    try:
+        document = json.loads(paths["parameters"].read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return document if isinstance(document, dict) else None
+
+
+def _failed(row: LensStatus, error: Exception) -> LensStatus:
+    from astrorim.exceptions import AstroRIMError
+
+    row.status = "failed"
+    reason = in_options(error)
+    if not isinstance(error, (AstroRIMError, OSError, ValueError)):
+        reason = f"{type(error).__name__}: {reason}"
+    row.reason = reason
+    LOGGER.error("%s: %s", row.name, reason)
+    LOGGER.debug("%s", error, exc_info=error)
+    return row
+
+
+def _fill(row: LensStatus, result: Reconstruction) -> None:
+    if "theta_E" in result.lens:
+        value, lower, upper = result.parameter("b")
+        row.theta_E, row.theta_E_lower, row.theta_E_upper = (
+            float(quantity.value) for quantity in (value, lower, upper)
+        )
+    row.reduced_chi2 = result.reduced_chi2
+    row.arc_reduced_chi2 = result.arc_reduced_chi2
+    row.flags = " ".join(result.flags)
+
+
+def _fill_from_document(row: LensStatus, document: dict[str, Any]) -> None:
+    """Fill in what the parameters file of a finished lens says."""
+
+    def number(value: Any) -> float:
+        return float(value) if isinstance(value, (int, float)) else float("nan")
+
+    if "theta_E" in document.get("lens", {}):
+        lower, upper = document.get("bounds", {}).get("b", (None, None))
+        row.theta_E = number(document.get("b"))
+        row.theta_E_lower, row.theta_E_upper = number(lower), number(upper)
+    row.reduced_chi2 = number(document.get("reduced_chi2"))
+    row.arc_reduced_chi2 = number(document.get("arc_reduced_chi2"))
+    row.flags = " ".join(document.get("flags", {}))

@@ -1,0 +1,296 @@
+"""``astrorim reconstruct``: from images to sources, lens parameters and figures."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from astrorim.cli.arguments import (
+    Subparsers,
+    add_command,
+    add_output_dir,
+    existing_directory,
+    fraction_of_work,
+    natural_number,
+    pixel_scale,
+    positive_integer,
+    positive_number,
+)
+from astrorim.cli.info import hdu_key
+from astrorim.cli.terminal import LOGGER
+
+if TYPE_CHECKING:
+    from astrorim.cli.jobs import LensJob
+    from astrorim.rim import RIMReconstructor
+
+__all__ = ["add_network_options", "add_parser", "load_networks", "run"]
+
+_READ_OPTIONS = {
+    "noise": "uncertainty",
+    "noise_type": "uncertainty_type",
+    "psf": "psf",
+    "psf_supersampling": "psf_supersampling",
+    "mask": "mask",
+    "pixel_scale": "pixel_scale",
+    "unit": "unit",
+    "z_lens": "z_lens",
+    "z_source": "z_source",
+    "band": "band",
+    "hdu": "hdu",
+}
+"""Options of the command line, and the keyword arguments of ``LensObservation.read``."""
+
+_DESCRIPTION = """\
+Reconstruct the unlensed source and the lens parameters of one image, of several, of a
+folder or of a catalogue. For each lens, named after the image's file, the output directory
+receives NAME_source.fits (flux/arcsec2, own WCS), NAME_forward.fits and NAME_residual.fits
+(observation minus forward, in the image's unit), NAME_parameters.json (b, x0, y0, rs in
+arcsec; phi, gamma_phi in radians; 68 % bounds), NAME_diagnostic.png and NAME.asdf with
+everything; status.ecsv says what became of each lens. Lenses that are finished are skipped
+when the command is given again. Lenses that fail do not stop the others; the exit status is
+then 1.
+
+An image needs a unit, a pixel scale, a PSF and a noise map: `astrorim info IMAGE` says which
+of them its file lacks. Without a noise map the noise of the blank sky is measured instead,
+with a warning."""
+
+_EXAMPLES = """\
+  astrorim reconstruct image.fits --noise noise.fits --psf psf.fits \\
+      --pixel-scale "0.05 arcsec" --unit "electron/s" --output-dir results
+  astrorim reconstruct --input-dir simulated --output-dir results --batch-size 8
+  astrorim reconstruct --catalogue lenses.csv --unit "electron/s" --output-dir results
+a catalogue (CSV or ECSV; paths relative to its folder, and inside it):
+  name,image,noise,psf,z_lens,z_source,pixel_scale
+  J0946,J0946/image.fits,J0946/noise.fits,J0946/psf.fits,0.222,0.609,0.05 arcsec"""
+
+
+def add_parser(commands: Subparsers) -> None:
+    """Add the subcommand to the parser.
+
+    Parameters
+    ----------
+    commands : object
+        What ``add_subparsers`` returned.
+    """
+    parser = add_command(
+        commands,
+        "reconstruct",
+        run,
+        summary="reconstruct sources and lens parameters from images",
+        description=_DESCRIPTION,
+        examples=_EXAMPLES,
+    )
+    what = parser.add_argument_group("what to reconstruct")
+    what.add_argument("images", nargs="*", metavar="IMAGE", help="FITS or ASDF image")
+    what.add_argument(
+        "--input-dir", type=existing_directory, metavar="DIR",
+        help="all FITS images of a folder; NAME_noise.fits and NAME_psf.fits go with NAME.fits",
+    )  # fmt: skip
+    what.add_argument(
+        "--catalogue", "--catalog", type=Path, metavar="FILE",
+        help="CSV or ECSV with columns image and, where known, name, noise, psf, mask, z_lens, "
+        "z_source, pixel_scale, unit, band; empty cells take the options below",
+    )  # fmt: skip
+    add_output_dir(parser, "the results and status.ecsv")
+    _add_observation_options(parser)
+    add_network_options(parser)
+    how = parser.add_argument_group("how to run")
+    how.add_argument(
+        "--batch-size", type=positive_integer, default=1,
+        help="lenses reconstructed together (default: 1); more is faster on a GPU",
+    )  # fmt: skip
+    how.add_argument(
+        "--num-workers", type=natural_number, default=0,
+        help="accepted for the scripts of the prior version and not used: images are read one "
+        "by one, and --shard divides the work among processes",
+    )  # fmt: skip
+    how.add_argument(
+        "--shard", type=fraction_of_work, default=(1, 1), metavar="I/N",
+        help="do part I of N, for job arrays; the status table is then status_I_of_N.ecsv",
+    )  # fmt: skip
+    how.add_argument("--overwrite", action="store_true", help="do finished lenses again")
+
+
+def _add_observation_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("what the files do not say")
+    group.add_argument("--noise", metavar="FILE", help="noise map, in the unit of the image")
+    group.add_argument(
+        "--noise-type", choices=("std", "variance", "ivar"),
+        help="what the noise map holds (default: what its extension's name says, else std)",
+    )  # fmt: skip
+    group.add_argument("--psf", metavar="FILE", help="PSF stamp, odd and square")
+    group.add_argument(
+        "--psf-supersampling", type=positive_integer, metavar="K",
+        help="elements of the PSF along the side of a pixel (default: 1)",
+    )  # fmt: skip
+    group.add_argument("--mask", metavar="FILE", help="pixels to ignore: all that are not 0")
+    group.add_argument(
+        "--pixel-scale", type=pixel_scale, metavar="ANGLE",
+        help='side of a pixel with its unit, such as "0.05 arcsec" (default: from the WCS)',
+    )  # fmt: skip
+    group.add_argument(
+        "--unit", help='unit of the image, such as "electron/s" or "nJy" (default: BUNIT)'
+    )
+    group.add_argument(
+        "--z-lens", type=positive_number, metavar="Z", help="redshift of the lens"
+    )
+    group.add_argument(
+        "--z-source", type=positive_number, metavar="Z", help="redshift of the source"
+    )
+    group.add_argument("--band", help="band of the image, in a file of several")
+    group.add_argument("--hdu", type=hdu_key, help="number or name of the image's HDU")
+    group.add_argument(
+        "--allow-nonlinear", action="store_true",
+        help="accept 8-bit data that look like a picture; its fluxes are not to be trusted",
+    )  # fmt: skip
+
+
+def add_network_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that choose models, networks and the device.
+
+    Parameters
+    ----------
+    parser : argparse.ArgumentParser
+        Where to.
+    """
+    group = parser.add_argument_group("models and networks")
+    group.add_argument(
+        "--lens-model", metavar="NAME",
+        help="lens model to fit, such as sie+shear (default: what the encoder was trained on)",
+    )  # fmt: skip
+    group.add_argument(
+        "--light-model", metavar="NAME",
+        help="lens-light model to fit (default: what the encoder was trained on)",
+    )  # fmt: skip
+    group.add_argument(
+        "--forward-model", "--encoder-weights", type=Path, metavar="FILE",
+        help="weights of the parameter encoder (default: those that come with AstroRIM)",
+    )  # fmt: skip
+    group.add_argument(
+        "--rim-model", "--rim-weights", type=Path, metavar="FILE",
+        help="weights of the recurrence (default: those that come with AstroRIM)",
+    )  # fmt: skip
+    group.add_argument(
+        "--num-iterations", type=positive_integer, default=10, metavar="N",
+        help="rounds of the joint inference of source and lens (default: 10; 5-20 is usual)",
+    )  # fmt: skip
+    group.add_argument(
+        "--seed", type=natural_number, default=0,
+        help="seed of the posterior samples (default: 0)",
+    )  # fmt: skip
+    group.add_argument(
+        "--device", default="auto", metavar="{auto,cpu,cuda}",
+        help="where to compute (default: auto, a GPU where there is one)",
+    )  # fmt: skip
+
+
+def load_networks(args: argparse.Namespace) -> RIMReconstructor:
+    """Load the networks that the options name.
+
+    Parameters
+    ----------
+    args : argparse.Namespace
+        With the options of `add_network_options`.
+
+    Returns
+    -------
+    RIMReconstructor
+
+    Raises
+    ------
+    ValueError
+        If the device is unknown or not there.
+    """
+    import torch
+
+    from astrorim.rim import RIMReconstructor
+
+    if args.device != "auto":
+        try:
+            device = torch.device(args.device)
+        except RuntimeError:
+            raise ValueError(
+                f"--device must be auto, cpu or cuda, got {args.device!r}"
+            ) from None
+        if device.type == "cuda" and not torch.cuda.is_available():
+            raise ValueError(
+                f"--device {args.device}: torch finds no GPU here; pass --device cpu or auto"
+            )
+    return RIMReconstructor.load(
+        args.forward_model,
+        args.rim_model,
+        lens_model=args.lens_model,
+        light_model=args.light_model,
+        device=args.device,
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Reconstruct.
+
+    Parameters
+    ----------
+    args : argparse.Namespace
+        As `add_parser` declares.
+
+    Returns
+    -------
+    int
+        1 if a lens failed.
+    """
+    from astrorim.cli.batch import BatchOptions, run_batch
+    from astrorim.cli.jobs import shard
+
+    jobs = _jobs(args)
+    part, parts = args.shard
+    status = "status.ecsv" if parts == 1 else f"status_{part}_of_{parts}.ecsv"
+    options = BatchOptions(
+        output_dir=args.output_dir,
+        status_file=args.output_dir / status,
+        num_iterations=args.num_iterations,
+        seed=args.seed,
+        batch_size=args.batch_size,
+        overwrite=args.overwrite,
+    )
+    if args.num_workers:
+        LOGGER.debug("--num-workers %d is accepted and not used", args.num_workers)
+    args.output_dir.mkdir(parents=True, exist_ok=True)
+    counts = run_batch(shard(jobs, part, parts), lambda: load_networks(args), options)
+    print(
+        f"{counts['ok']} reconstructed, {counts['skipped']} skipped, "
+        f"{counts['failed']} failed; see {options.status_file}"
+    )
+    return int(counts["failed"] > 0)
+
+
+def _jobs(args: argparse.Namespace) -> list[LensJob]:
+    """Jobs of the one source that was given; leaves with a usage error otherwise."""
+    from astrorim.cli.jobs import check_names, jobs_of_catalogue, jobs_of_files, jobs_of_folder
+    from astrorim.exceptions import ObservationError
+
+    given = [bool(args.images), args.input_dir is not None, args.catalogue is not None]
+    if sum(given) != 1:
+        args.parser.error("give one of: IMAGE files, --input-dir DIR, or --catalogue FILE")
+    read = _read_options(args)
+    try:
+        if args.images:
+            jobs = jobs_of_files(args.images, read)
+        elif args.input_dir is not None:
+            jobs = jobs_of_folder(args.input_dir, read)
+        else:
+            jobs = jobs_of_catalogue(args.catalogue, read)
+        check_names(jobs)
+    except ObservationError as error:
+        if args.debug:
+            raise
+        args.parser.error(args.explain(error))
+    return jobs
+
+
+def _read_options(args: argparse.Namespace) -> dict[str, Any]:
+    given = {keyword: getattr(args, name) for name, keyword in _READ_OPTIONS.items()}
+    options = {keyword: value for keyword, value in given.items() if value is not None}
+    if args.allow_nonlinear:
+        options["allow_nonlinear"] = True
+    return options
