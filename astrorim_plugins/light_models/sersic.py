@@ -38,7 +38,8 @@ def sersic_b(sersic_index: Tensor) -> Tensor:
     r"""Constant :math:`b_n` that makes :math:`R_e` enclose half of the light.
 
     Asymptotic series of Ciotti & Bertin (1999, A&A 352, 447), eq. 18, which solves
-    :math:`\gamma(2n, b_n) = \Gamma(2n)/2`.
+    :math:`\gamma(2n, b_n) = \Gamma(2n)/2`. Its relative error is 3e-6 at n = 2, 3e-5 at
+    1, 4e-4 at 0.5 and 2e-3 at 0.3, the lower end of the support.
 
     Parameters
     ----------
@@ -157,9 +158,7 @@ class Sersic(LightModel):
         Y0,
     )
 
-    def surface_brightness(
-        self, x: Tensor, y: Tensor, params: Mapping[str, Tensor]
-    ) -> Tensor:
+    def surface_brightness(self, x: Tensor, y: Tensor, params: Mapping[str, Tensor]) -> Tensor:
         """See `sersic_brightness`."""
         return sersic_brightness(
             x - params["x0"],

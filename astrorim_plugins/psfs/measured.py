@@ -76,7 +76,7 @@ class MeasuredPSF(PSF):
         self,
         sampling: Tensor,
         size: int,
-        params: Mapping[str, Tensor],  # noqa: ARG002  (a measured PSF has no parameters)
+        params: Mapping[str, Tensor],
     ) -> Tensor:
         """Kernel on a square grid, centred on its middle element, summing to one.
 
@@ -114,7 +114,7 @@ class MeasuredPSF(PSF):
     def size_for(
         self,
         sampling: Tensor,
-        params: Mapping[str, Tensor],  # noqa: ARG002  (a measured PSF has no parameters)
+        params: Mapping[str, Tensor],
         enclosed: float = 0.995,
     ) -> int:
         """Smallest odd kernel size that holds the fraction ``enclosed`` of the stamp.

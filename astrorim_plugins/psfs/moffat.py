@@ -48,5 +48,6 @@ class MoffatPSF(ProfilePSF):
 
 
 def _scale_square(params: Mapping[str, Tensor]) -> Tensor:
-    return params["fwhm"] ** 2 / (4 * torch.expm1(torch.log(torch.full_like(
-        params["beta"], 2.0)) / params["beta"]))
+    return params["fwhm"] ** 2 / (
+        4 * torch.expm1(torch.log(torch.full_like(params["beta"], 2.0)) / params["beta"])
+    )
