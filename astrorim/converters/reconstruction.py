@@ -20,6 +20,7 @@ _IMAGES = ("source", "forward_image", "lens_light", "convergence")
 _NUMBERS = ("lens", "light", "units")
 _ARRAYS = ("samples", "steps")
 _TREES = ("flags", "provenance")
+_ORDERED = ("lens", "light", "samples", "flags", "steps")
 
 
 class ReconstructionConverter(Converter):
@@ -37,6 +38,8 @@ class ReconstructionConverter(Converter):
         tree = {name: getattr(obj, name) for name in (*_AS_THEY_ARE, *_OBJECTS, *_IMAGES)}
         tree |= {name: dict(getattr(obj, name)) for name in (*_NUMBERS, *_ARRAYS)}
         tree |= {name: plain_tree(getattr(obj, name)) for name in _TREES}
+        # asdf writes the keys of a mapping in alphabetical order
+        tree["order"] = {name: list(getattr(obj, name)) for name in _ORDERED}
         return tree | {"parameters": obj.parameters}
 
     def from_yaml_tree(self, node: dict[str, Any], tag: str, ctx: Any) -> Reconstruction:
@@ -48,4 +51,6 @@ class ReconstructionConverter(Converter):
         fields |= {name: dict(node[name]) for name in _NUMBERS}
         fields |= {name: arrays_from_tree(node[name]) for name in _ARRAYS}
         fields |= {name: plain_tree(node[name]) for name in _TREES}
+        for name, keys in node["order"].items():
+            fields[name] = {key: fields[name][key] for key in keys}
         return Reconstruction(**fields)

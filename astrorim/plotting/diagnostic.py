@@ -122,7 +122,8 @@ def _label(unit: u.UnitBase) -> str:
 def _colour_bar(figure: Figure, shown: Any, axes: Axes, label: str) -> None:
     bar = figure.colorbar(shown, ax=axes, fraction=0.046, pad=0.02)
     if isinstance(shown.norm, ImageNormalize):
-        bar.set_ticks(even_ticks(shown.norm))
+        ticks = even_ticks(shown.norm)
+        bar.set_ticks(ticks, labels=[f"{tick:g}" for tick in ticks])
     bar.set_label(label, fontsize=8)
     bar.ax.tick_params(labelsize=7.5)
     bar.ax.minorticks_off()

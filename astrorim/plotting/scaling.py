@@ -95,10 +95,10 @@ def even_ticks(norm: ImageNormalize, number: int = 6) -> np.ndarray:
     Returns
     -------
     ndarray
-        Increasing, rounded to two significant digits.
+        Increasing, rounded to one significant digit.
     """
     wanted = np.asarray(norm.inverse(np.linspace(0.03, 0.97, number)), dtype=float)
-    rounded = np.array([float(f"{value:.1e}") for value in wanted])
+    rounded = np.array([float(f"{value:.0e}") for value in wanted])
     if norm.vmin < 0 < norm.vmax:
         rounded[np.argmin(np.abs(wanted))] = 0.0
-    return np.unique(rounded)
+    return np.unique(rounded[(rounded >= norm.vmin) & (rounded <= norm.vmax)])
