@@ -14,7 +14,7 @@ from astropy.io.fits.verify import VerifyWarning
 from astropy.wcs import WCS, FITSFixedWarning
 
 from astrorim.exceptions import AstroRIMWarning, ObservationError
-from astrorim.observation.instruments import role_of
+from astrorim.observation.instruments import is_science, role_of
 from astrorim.quantities import to_native
 
 if TYPE_CHECKING:
@@ -223,6 +223,8 @@ def choose_image(
         and all(role_of(h.name) != "image" for h in images if h is not hdul[0])
     ):
         candidates = [hdul[0]]
+    if len(candidates) > 1 and role == "image":
+        candidates = [h for h in candidates if is_science(h.name)] or candidates
     if len(candidates) > 1 and band is not None:
         candidates = [h for h in candidates if _is_band(h, band)] or candidates
     if len(candidates) == 1:

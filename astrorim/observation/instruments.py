@@ -7,7 +7,7 @@ neighbouring pixels is correlated. It only tells where there are no data.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from astropy.nddata import (
@@ -22,7 +22,15 @@ from astrorim.observation.headers import LAYOUT_KEYWORD
 if TYPE_CHECKING:
     from astropy.io import fits
 
-__all__ = ["LAYOUTS", "Companions", "Layout", "find_companions", "role_of", "uncertainty_class"]
+__all__ = [
+    "LAYOUTS",
+    "Companions",
+    "Layout",
+    "find_companions",
+    "is_science",
+    "role_of",
+    "uncertainty_class",
+]
 
 
 @dataclass(frozen=True)
@@ -98,6 +106,8 @@ class Companions:
         What was found.
     ignored_flags : int
         Bits of ``quality`` that do not make a pixel bad.
+    band : str or None
+        Band, as the image's EXTNAME gives it.
     """
 
     layout: str
@@ -106,7 +116,7 @@ class Companions:
     psf: fits.ImageHDU | None = None
     weight: fits.ImageHDU | None = None
     ignored_flags: int = 0
-    band: str | None = field(default=None)
+    band: str | None = None
 
 
 def role_of(name: str) -> str:
@@ -127,6 +137,29 @@ def role_of(name: str) -> str:
         if any(upper == known or upper.endswith(("_" + known, "." + known)) for known in names):
             return role
     return "image"
+
+
+def is_science(name: str) -> bool:
+    """Whether a known layout has its image under this name.
+
+    Parameters
+    ----------
+    name : str
+        EXTNAME, with or without a band before it.
+
+    Returns
+    -------
+    bool
+        Files hold further images, such as pixel areas and distortion tables.
+    """
+    upper = name.upper()
+    return any(
+        upper.endswith(("_" + layout.science, "." + layout.science))
+        if layout.by_band
+        else upper == layout.science
+        for layout in LAYOUTS
+        if layout.science != "PRIMARY"  # every file has one
+    )
 
 
 def uncertainty_class(name: str) -> type[NDUncertainty]:

@@ -30,6 +30,8 @@ from astrorim.quantities import PIXEL_SCALE_UNIT, parse_unit
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from astropy.wcs import WCS
+
 __all__ = ["LensObservation"]
 
 
@@ -44,8 +46,6 @@ class LensObservation(ObservationAttributes, CCDData):
     ----------
     data : ndarray, (H, W), ``unit``
         The image, or another observation, whose attributes are then taken over.
-    *args
-        Further positional arguments of `~astropy.nddata.CCDData`.
     unit : str or `~astropy.units.UnitBase`
         Unit of the data, linear in flux.
     uncertainty : `~astropy.nddata.NDUncertainty` or ndarray, (H, W), optional
@@ -71,8 +71,10 @@ class LensObservation(ObservationAttributes, CCDData):
         Exposure time.
     gain : str or `~astropy.units.Quantity`, optional
         Electrons per count, electron/adu.
+    meta : `~astropy.io.fits.Header` or dict, optional
+        Everything else that the file's header says.
     **kwargs
-        Further arguments of `~astropy.nddata.CCDData`, for example ``meta``.
+        Further arguments of `~astropy.nddata.CCDData`, for example ``copy``.
 
     Raises
     ------
@@ -96,7 +98,12 @@ class LensObservation(ObservationAttributes, CCDData):
     def __init__(
         self,
         data: Any,
-        *args: Any,
+        *,
+        unit: str | u.UnitBase | None = None,
+        uncertainty: NDUncertainty | np.ndarray | None = None,
+        mask: np.ndarray | None = None,
+        wcs: WCS | None = None,
+        psf: np.ndarray | None = None,
         psf_supersampling: int | None = None,
         pixel_scale: str | u.Quantity | None = None,
         band: str | None = None,
@@ -105,13 +112,16 @@ class LensObservation(ObservationAttributes, CCDData):
         z_source: float | None = None,
         exposure: str | u.Quantity | None = None,
         gain: str | u.Quantity | None = None,
+        meta: Any = None,
         **kwargs: Any,
     ) -> None:
-        unit = kwargs.get("unit")
         if unit is not None:
-            kwargs["unit"] = parse_unit(unit, name="unit")
+            unit = parse_unit(unit, name="unit")
+        if meta is not None:
+            kwargs["meta"] = meta
+        image = {"unit": unit, "uncertainty": uncertainty, "mask": mask, "wcs": wcs, "psf": psf}
         try:
-            super().__init__(data, *args, **kwargs)
+            super().__init__(data, **image, **kwargs)
         except ObservationError:
             raise
         except ValueError as error:

@@ -155,7 +155,16 @@ def read_fits(
             stamp = pixels_of(companions.psf, what="psf")
         else:
             stamp = None
-        noise = _noise(companions, uncertainty, image_unit, uncertainty_type, attributes)
+        if uncertainty is not None:
+            noise = load_uncertainty(
+                uncertainty,
+                image_unit,
+                kind=uncertainty_type,
+                band=attributes.get("band"),
+                image_bunit=str(header.get("BUNIT") or ""),
+            )
+        else:
+            noise = _own_noise(companions, uncertainty_type)
         bad = _bad_pixels(companions, data.shape, ignore_flags)
     if mask is not None:
         extra = load_mask(mask, band=attributes.get("band"))
@@ -249,19 +258,11 @@ def _pixel_scale(wcs: Any, given: Any, header: fits.Header) -> Any:
     )
 
 
-def _noise(
-    companions: Companions,
-    given: Companion | None,
-    unit: u.UnitBase,
-    kind: str | None,
-    attributes: dict[str, Any],
-) -> NDUncertainty | None:
-    """The noise map that was given, or else the file's own."""
-    if given is not None:
-        return load_uncertainty(given, unit, kind=kind, band=attributes.get("band"))
-    if companions.noise is None:
-        return None
+def _own_noise(companions: Companions, kind: str | None) -> NDUncertainty | None:
+    """The noise map that the image's file holds."""
     hdu = companions.noise
+    if hdu is None:
+        return None
     cls = uncertainty_class(kind or str(hdu.header.get("UTYPE", hdu.name)))
     return cls(pixels_of(hdu, what="noise"))
 

@@ -102,6 +102,7 @@ def load_uncertainty(
     *,
     kind: str | None = None,
     band: str | None = None,
+    image_bunit: str = "",
 ) -> NDUncertainty:
     """Load a noise map.
 
@@ -116,6 +117,9 @@ def load_uncertainty(
         standard deviation.
     band : str, optional
         Band to choose in a file that holds several.
+    image_bunit : str, optional
+        The image's own BUNIT; a noise file with the same one is in ``unit``, too, where
+        that overrides it.
 
     Returns
     -------
@@ -145,8 +149,9 @@ def load_uncertainty(
             )
         if kind is None:
             cls = uncertainty_class(str(header.get("UTYPE", name)))
-        if header.get("BUNIT"):
-            noise_unit = parse_unit(header["BUNIT"], name="BUNIT of the noise")
+        bunit = str(header.get("BUNIT") or "").strip()
+        if bunit and bunit != image_bunit.strip():
+            noise_unit = parse_unit(bunit, name="BUNIT of the noise")
     elif isinstance(value, u.Quantity):
         array, noise_unit = to_native(value.value), value.unit
     else:

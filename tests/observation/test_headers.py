@@ -44,7 +44,8 @@ def test_what_became_unknown_is_removed(make_observation):
     [
         ({"EXPTIME": 565, "GAIN": 2.0, "FILTER": "r"},
          {"exposure": 565 * u.s, "gain": 2 * u.electron / u.adu, "band": "r"}),
-        ({"XPOSURE": 10.0, "CCDGAIN": 1.5}, {"exposure": 10 * u.s, "gain": 1.5 * u.Unit("electron/adu")}),
+        ({"XPOSURE": 10.0, "CCDGAIN": 1.5}, {"exposure": 10 * u.s,
+                                             "gain": 1.5 * u.Unit("electron/adu")}),
         ({"EXPTIME": 0, "GAIN": 0.0, "FILTER": " "}, {}),
         ({"EXPTIME": "long", "GAIN": True}, {}),
         ({"FILTER1": "CLEAR1L", "FILTER2": "F814W"}, {"band": "F814W"}),

@@ -19,7 +19,8 @@ from astrorim.observation.instruments import (
     ("name", "role"),
     [("SCI", "image"), ("VIS_BGSUB", "image"), ("ERR", "noise"), ("VIS_RMS", "noise"),
      ("VIS.RMS", "noise"), ("VAR_POISSON", "noise"), ("nir_y_psf", "psf"), ("WHT", "weight"),
-     ("CTX", "weight"), ("DQ", "mask"), ("VIS.FLG", "mask"), ("", "image"), ("WARMASS", "image")],
+     ("CTX", "weight"), ("DQ", "mask"), ("VIS.FLG", "mask"), ("", "image"),
+     ("WARMASS", "image")],
 )  # fmt: skip
 def test_roles(name, role):
     assert role_of(name) == role

@@ -126,6 +126,7 @@ def test_jwst_masks_what_is_not_to_be_used(write_image, image, header):
         (image * 0 + 0.2, None, "ERR"),
         (quality, None, "DQ"),
         (image * 0 + 0.04, None, "VAR_POISSON"),
+        (image * 0 + 1, None, "AREA"),
     )
     observation = LensObservation.read(path)
     assert observation.unit == u.MJy / u.sr
@@ -238,6 +239,29 @@ def test_unit_argument_overrides_the_header(write_image, image):
     assert LensObservation.read(path, **GIVEN).unit == u.electron / u.s
 
 
+def test_unit_argument_overrides_the_noise_files_header_too(write_image, image):
+    bunit = fits.Header({"BUNIT": "nJy"})
+    path = write_image((image, bunit, None))
+    noise = write_image((image * 0 + 0.2, bunit, None), name="noise.fits")
+    observation = LensObservation.read(path, uncertainty=noise, **GIVEN)
+    np.testing.assert_allclose(observation.noise, 0.2, rtol=1e-6)
+
+
+def test_two_chips_ask_for_a_choice(write_image, image, header):
+    header = plus(header, {"BUNIT": "ELECTRONS"})
+    path = write_image(
+        None, (image, header, "SCI"), (image * 2, header, "SCI"), (image * 0, None, "D2IMARR")
+    )
+    with fits.open(path, mode="update") as hdul:
+        hdul[2].ver = 2
+    with pytest.raises(
+        ObservationError, match=r"choose from 1: 'SCI' .*; 2: 'SCI,2' \(30, 32\)$"
+    ):
+        LensObservation.read(path)
+    observation = LensObservation.read(path, hdu=("SCI", 2))
+    np.testing.assert_array_equal(observation.data, 2 * image)
+
+
 def test_header_without_its_wcs_is_kept(write_image, image, header):
     path = write_image((image, plus(header, {"OBSERVER": "Zwicky", "GAIN": 1.6}), None))
     observation = LensObservation.read(path, unit="adu")
@@ -272,7 +296,7 @@ def test_compressed_image_and_file_object(tmp_path, image):
 REFUSED = {
     "no unit": (lambda d: d, {"pixel_scale": "1 arcsec"}, r"unit of the image is missing"),
     "no scale": (lambda d: d, {"unit": "adu"}, r'pixel_scale=, for example pixel_scale="0\.05'),
-    "scale without unit": (lambda d: d, GIVEN | {"pixel_scale": 0.05}, r"carry a unit, got 0\.05"),
+    "bare scale": (lambda d: d, GIVEN | {"pixel_scale": 0.05}, r"carry a unit, got 0\.05"),
     "negative scale": (lambda d: d, GIVEN | {"pixel_scale": "-1 arcsec"}, "positive, finite"),
     "log unit": (lambda d: d, GIVEN | {"unit": "mag"}, "logarithmic"),
     "unknown unit": (lambda d: d, GIVEN | {"unit": "bananas"}, "'bananas' is not a unit"),
