@@ -103,7 +103,7 @@ class LensObservationConverter(Converter):
         """Observation of a node, its arrays in memory."""
         from astrorim.observation import LensObservation
 
-        arrays = {
+        arrays: dict[str, Any] = {
             name: np.array(node[name]) for name in ("mask", "flags", "psf") if name in node
         }
         return LensObservation(

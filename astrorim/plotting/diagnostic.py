@@ -100,9 +100,10 @@ def plot_reconstruction(
         _image_axes(axes, result, wcs, labelled=index in {0, 3})
     _mark_observation(panels[0], result, wcs)
     if critical_curve is not None:
-        column, row = observation.grid.to_pixel(*np.asarray(critical_curve).T)
-        closed = [np.append(values, values[0]) for values in (column, row)]
-        panels[2].plot(*closed, color="white", lw=1, ls="--", label="critical curve")
+        scale, (rows, columns) = observation.grid.pixel_scale, observation.shape
+        pixels = np.asarray(critical_curve) / scale + [(columns - 1) / 2, (rows - 1) / 2]
+        closed = np.concatenate([pixels, pixels[:1]])
+        panels[2].plot(*closed.T, color="white", lw=1, ls="--", label="critical curve")
     _source_panel(figure, figure.add_subplot(grid[1, 1]), result, unit)
     draw_summary(figure.add_subplot(grid[1, 2]), result)
     title = result.name if observation.band is None else f"{result.name}   {observation.band}"

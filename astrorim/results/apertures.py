@@ -250,7 +250,7 @@ def critical_curve(
         y = centre[1] + radius * np.sin(phi)[:, None]
         return _tangential_eigenvalue(model, tensors, x[None], y[None])[0]
 
-    scan = np.linspace(*np.log(RADIUS_RANGE), 185)
+    scan = np.linspace(math.log(RADIUS_RANGE[0]), math.log(RADIUS_RANGE[1]), 185)
     inside = eigenvalue(np.broadcast_to(scan, (num_angles, scan.size))) < 0
     crossing = inside[:, :-1] & ~inside[:, 1:]
     found = crossing.any(axis=1)

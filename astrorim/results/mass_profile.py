@@ -185,9 +185,8 @@ class MassProfile:
                 f"{RADIUS_RANGE[0]:g} and {RADIUS_RANGE[1]:g} arcsec to have an Einstein "
                 f"radius, got parameters {lens}"
             )
-        chains = {
-            key: np.asarray(samples[key], dtype=float) for key in lens if key in (samples or {})
-        }
+        given = samples or {}
+        chains = {key: np.asarray(given[key], dtype=float) for key in lens if key in given}
         radii = np.empty(0)
         if chains:
             radii = effective_einstein_radius(model, _broadcast(lens, chains))

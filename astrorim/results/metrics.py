@@ -66,8 +66,10 @@ def resample_source(
     if grid == onto:
         return source.copy()
     k = supersampling or max(2, math.ceil(2 * onto.pixel_scale / grid.pixel_scale))
-    column, row = grid.to_pixel(*onto.coordinates(k))
-    ny, nx = onto.shape
+    x, y = onto.coordinates(k)
+    (rows, columns), (ny, nx) = grid.shape, onto.shape
+    column = (x - grid.x0) / grid.pixel_scale + (columns - 1) / 2
+    row = (y - grid.y0) / grid.pixel_scale + (rows - 1) / 2
     result = np.empty((*source.shape[:-2], ny, nx))
     for index in np.ndindex(source.shape[:-2]):
         fine = map_coordinates(source[index], [row, column], order=1, mode="grid-constant")
