@@ -3,6 +3,9 @@ r"""Gauss-Newton steps on the lens and lens-light parameters with the source hel
 The gradient of :math:`\chi^2/2` is exact, by reverse-mode differentiation of the whole
 forward model. The curvature is the Gauss-Newton matrix :math:`J^T W J` with J evaluated at
 the detector's sampling from analytic ray-shooting derivatives and the slope of the source.
+
+Positive parameters step in their logarithm: the amplitude, radius and index of the lens
+light trade against one another by factors, and a factor never makes them negative.
 """
 
 from __future__ import annotations
@@ -19,8 +22,33 @@ if TYPE_CHECKING:
 
     from astrorim.lensing.forward import ForwardModel
     from astrorim.lensing.interpolation import SourceFrames
+    from astrorim.lensing.system import LensSystem
 
-__all__ = ["ParameterStep", "curvature_factors", "gauss_newton_step"]
+__all__ = [
+    "ParameterStep",
+    "curvature_factors",
+    "from_coordinates",
+    "gauss_newton_step",
+    "is_positive",
+    "to_coordinates",
+]
+
+
+def is_positive(system: LensSystem, like: Tensor) -> Tensor:
+    """Which parameters step in their logarithm: (P,) bool, on the device of ``like``."""
+    positive = [p.support[0] > 0 or p.linear for p in system.parameters]
+    return torch.tensor(positive, device=like.device)
+
+
+def to_coordinates(values: Tensor, positive: Tensor) -> Tensor:
+    """Step coordinates of parameters (..., P): logarithms of the positive ones."""
+    safe = torch.where(positive, values, 1.0).clamp_min(torch.finfo(values.dtype).tiny)
+    return torch.where(positive, safe.log(), values)
+
+
+def from_coordinates(coordinates: Tensor, positive: Tensor) -> Tensor:
+    """Parameters (..., P) of step coordinates; undoes `to_coordinates`."""
+    return torch.where(positive, torch.where(positive, coordinates, 0.0).exp(), coordinates)
 
 
 @dataclass(frozen=True)
@@ -32,7 +60,7 @@ class ParameterStep:
     values : Tensor, (B, P)
         New parameters, inside their supports.
     covariance : Tensor, (B, P, P)
-        Inverse curvature at the old ones, with the source held.
+        Inverse curvature at the old ones in step coordinates, with the source held.
     chi2 : Tensor, (B,)
         Chi-square at the old ones.
     """
@@ -131,11 +159,11 @@ def gauss_newton_step(
     frames : SourceFrames
         Frames of the source images.
     prior_precision : Tensor, (B, P)
-        One over the prior variance of each parameter.
+        One over the prior variance of each step coordinate.
     prior_mean : Tensor, (B, P)
-        Prior mean.
+        Prior mean of each step coordinate.
     limits : Tensor, (B, P)
-        Largest step of each parameter; longer steps are scaled down as a whole.
+        Largest step of each coordinate; longer steps are scaled down as a whole.
     relaxation : float, optional
         Factor on the step; above one because the source, made for the old parameters,
         holds them back.
@@ -152,21 +180,25 @@ def gauss_newton_step(
         chi2 = model.chi2(model.render(source.detach(), variable, frames))
         (gradient,) = torch.autograd.grad(0.5 * chi2.sum(), variable)
     with torch.no_grad():
+        positive = is_positive(model.system, values)
+        place = to_coordinates(values, positive)
+        per_coordinate = torch.where(positive, values, 1.0)
         jacobian = curvature_factors(model, source, values, frames).flatten(2)
+        jacobian = jacobian * per_coordinate[..., None]
         weighted = jacobian * data.weight.flatten(1)[:, None]
-        curvature = weighted @ jacobian.mT
-        scale = (curvature.diagonal(dim1=1, dim2=2) + prior_precision).clamp_min(1e-30).sqrt()
-        gradient = gradient + prior_precision * (values - prior_mean)
-        normal = curvature + torch.diag_embed(prior_precision)
-        # Solved in units of each parameter's own error, so that float32 suffices.
-        normal = normal / (scale[:, :, None] * scale[:, None, :])
-        eye = torch.eye(values.shape[1], dtype=values.dtype, device=values.device)
+        curvature = weighted @ jacobian.mT + torch.diag_embed(prior_precision)
+        gradient = gradient * per_coordinate + prior_precision * (place - prior_mean)
+        # Solved in units of each coordinate's own error, so that float32 suffices.
+        scale = curvature.diagonal(dim1=1, dim2=2).clamp_min(1e-30).sqrt()
+        normal = curvature / (scale[:, :, None] * scale[:, None, :])
+        eye = torch.eye(values.shape[1], dtype=torch.float64, device=values.device)
         factor = torch.linalg.cholesky_ex(normal.double() + damping * eye).L
         step = -torch.cholesky_solve((gradient / scale).double()[..., None], factor)[..., 0]
         step = relaxation * step.to(values.dtype) / scale
         shrink = (limits / step.abs().clamp_min(1e-30)).amin(dim=1, keepdim=True).clamp_max(1)
+        new = from_coordinates(place + shrink * step, positive)
         low, high = model.system.supports(values)
-        new = torch.minimum(torch.maximum(values + shrink * step, low), high)
+        new = torch.minimum(torch.maximum(new, low), high)
         new = torch.where(torch.isfinite(new).all(dim=1, keepdim=True), new, values)
         inverse = torch.cholesky_inverse(factor).to(values.dtype)
         covariance = inverse / (scale[:, :, None] * scale[:, None, :])

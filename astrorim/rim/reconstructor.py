@@ -22,6 +22,7 @@ from astrorim.rim.checkpoint import Checkpoint, load_checkpoint
 from astrorim.rim.codec import ParameterCodec
 from astrorim.rim.features import image_features, psf_features
 from astrorim.rim.joint import JointOptions, JointResult, infer_jointly
+from astrorim.rim.parameter_step import from_coordinates, is_positive, to_coordinates
 from astrorim.rim.tensors import batch_observations
 
 if TYPE_CHECKING:
@@ -297,22 +298,25 @@ class RIMReconstructor:
             if (data.image.shape[axis] - settings["frame"]) % 2:
                 for key in (letter, LIGHT_PREFIX + letter):
                     samples[..., names.index_of(key)] -= 0.5 * data.pixel_scale
-        centre = self._codec.decode(latents.mean(dim=0), data)
-        mean, std = samples.mean(dim=0), samples.std(dim=0)
-        theta_e = centre[:, names.index_of("theta_E")]
-        place = torch.stack([mean[:, names.index_of(k)] for k in ("x0", "y0")], dim=1)
-        values = torch.empty(len(mean), len(self.system.parameters)).to(mean)
-        spread = torch.empty_like(values)
+        trained = to_coordinates(samples, is_positive(self._trained, samples))
+        mean, std = trained.mean(dim=0), trained.std(dim=0)
+        positive = is_positive(self.system, samples)
+        place = torch.empty(len(mean), len(self.system.parameters)).to(mean)
+        spread = torch.empty_like(place)
         for column, parameter in enumerate(self.system.parameters):
             if parameter.name in names.names:
                 known = names.index_of(parameter.name)
-                values[:, column], spread[:, column] = mean[:, known], std[:, known]
+                place[:, column], spread[:, column] = mean[:, known], std[:, known]
             else:
-                low, high = parameter.prior
-                values[:, column], spread[:, column] = (low + high) / 2, (high - low) / 4
+                edges = to_coordinates(mean.new_tensor(parameter.prior), positive[column])
+                place[:, column] = edges.mean()
+                spread[:, column] = (edges[1] - edges[0]) / 4
+        values = from_coordinates(place, positive)
         lowest, highest = self.system.supports(values)
         values = torch.minimum(torch.maximum(values, lowest), highest)
-        return _Start(values, spread.clamp_min(1e-5), theta_e, place)
+        theta_e = samples[..., names.index_of("theta_E")].median(dim=0).values
+        centre = torch.stack([mean[:, names.index_of(k)] for k in ("x0", "y0")], dim=1)
+        return _Start(values, spread.clamp_min(1e-5), theta_e, centre)
 
     def _known_start(
         self, start: _Start, known: Mapping[str, float], unit_flux: list[float]
@@ -347,7 +351,7 @@ class RIMReconstructor:
     def _samples(
         self, outcome: JointResult, generator: torch.Generator, *, held: bool
     ) -> Tensor:
-        """Posterior samples (S, B, P): Gaussian, its width calibrated on simulations."""
+        """Posterior samples (S, B, P): Gaussian in step coordinates, calibrated widths."""
         values = outcome.values
         shape = (_NUM_SAMPLES, *values.shape)
         if held:
@@ -366,7 +370,9 @@ class RIMReconstructor:
         ).L.to(values)
         shaped = (root @ draws[..., None])[..., 0]
         low, high = self.system.supports(values)
-        samples = values + shaped * scale * factor
+        positive = is_positive(self.system, values)
+        place = to_coordinates(values, positive)
+        samples = from_coordinates(place + shaped * scale * factor, positive)
         return torch.minimum(torch.maximum(samples, low), high)
 
     def _provenance(self, options: JointOptions, seed: int) -> dict[str, Any]:
@@ -374,7 +380,7 @@ class RIMReconstructor:
 
         return {
             "astrorim": astrorim.__version__,
-            "torch": torch.__version__,
+            "torch": str(torch.__version__),
             "encoder": {"backend": self.encoder.backend, "sha256": self.encoder.sha256},
             "recurrence": {
                 "backend": self.recurrence.backend,
