@@ -24,7 +24,8 @@ def main() -> None:
     for reported, internal in (("b", "theta_E"), ("x0", "x0"), ("y0", "y0")):
         value, lower, upper = result.parameter(reported)
         truth = float(simulated.lens[internal][0])
-        print(f"{reported:3} truth {truth:7.3f}, found {value:.3f} ({lower:.3f} to {upper:.3f})")
+        interval = f"{lower:.3f} to {upper:.3f}"
+        print(f"{reported:3} truth {truth:7.3f}, found {value:.3f} ({interval})")
     for flag, advice in result.flags.items():
         print(f"flag {flag}: {advice}")
 

@@ -129,6 +129,7 @@ class Convolution:
         Parameters
         ----------
         image : Tensor, (B, H, W)
+            What `apply` returns, or anything of its shape.
 
         Returns
         -------

@@ -110,6 +110,7 @@ class SourceSampler:
         Parameters
         ----------
         source : Tensor, (B, n, n), flux per arcsec^2
+            Values at the centres of the source's pixels.
 
         Returns
         -------
@@ -131,6 +132,7 @@ class SourceSampler:
         Parameters
         ----------
         source : Tensor, (B, n, n), flux per arcsec^2
+            Values at the centres of the source's pixels.
 
         Returns
         -------
