@@ -42,7 +42,7 @@ _ENCODER_SAMPLES = 256
 
 
 @dataclass(frozen=True)
-class _Start:
+class Start:
     """Where the joint inference begins: values, spread, ring radius and centre."""
 
     values: Tensor
@@ -255,7 +255,7 @@ class RIMReconstructor:
         )
         model = ForwardModel(self.system, batch.data)
         generator = torch.Generator().manual_seed(seed)
-        start = self._start(batch.data, generator)
+        start = self.start(batch.data, generator)
         if known is not None:
             start = self._known_start(start, known, batch.unit_flux)
         outcome = infer_jointly(
@@ -277,7 +277,7 @@ class RIMReconstructor:
         ]
 
     @torch.no_grad()
-    def _start(self, data: ImageData, generator: torch.Generator) -> _Start:
+    def start(self, data: ImageData, generator: torch.Generator) -> Start:
         """The encoder's mean and spread, for this reconstructor's own parameters."""
         settings = self.encoder.settings
         features = image_features(data, settings["frame"])
@@ -316,11 +316,11 @@ class RIMReconstructor:
         values = torch.minimum(torch.maximum(values, lowest), highest)
         theta_e = samples[..., names.index_of("theta_E")].median(dim=0).values
         centre = torch.stack([mean[:, names.index_of(k)] for k in ("x0", "y0")], dim=1)
-        return _Start(values, spread.clamp_min(1e-5), theta_e, centre)
+        return Start(values, spread.clamp_min(1e-5), theta_e, centre)
 
     def _known_start(
-        self, start: _Start, known: Mapping[str, float], unit_flux: list[float]
-    ) -> _Start:
+        self, start: Start, known: Mapping[str, float], unit_flux: list[float]
+    ) -> Start:
         missing = [p.name for p in self.system.parameters if p.name not in known]
         if missing:
             raise ValueError(

@@ -1,0 +1,8 @@
+"""Inference driven by the exact likelihood, and how well it does."""
+
+from __future__ import annotations
+
+from astrorim.inference.error_calibration import measure_error_factors
+from astrorim.inference.evaluation import evaluate_simulator, summary_table
+
+__all__ = ["evaluate_simulator", "measure_error_factors", "summary_table"]
