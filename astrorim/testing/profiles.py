@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -102,7 +103,7 @@ class LensModelContract(_ModelContract):
         y.requires_grad_()
         gradient = torch.autograd.grad(model.potential(x, y, params).sum(), (x, y))
         deflection = model.deflection(x, y, params)
-        deviation = max(map(largest_deviation, gradient, deflection))
+        deviation = float(np.max(list(map(largest_deviation, gradient, deflection))))
         report(record_property, f"{model.name}: grad psi - alpha", deviation, self.tolerance)
 
     def test_laplacian_of_potential(self, model: LensModel, record_property: Record) -> None:

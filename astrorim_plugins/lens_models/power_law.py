@@ -47,7 +47,7 @@ __all__ = [
 NUM_TERMS = 28
 """Terms of the expansion in w.
 
-The remainder is below 1e-11 of the deflection at an axis ratio of 0.1, the smallest that
+The remainder is below 1e-10 of the deflection at an axis ratio of 0.1, the smallest that
 is evaluated, and below the rounding error of float64 at 0.2.
 """
 

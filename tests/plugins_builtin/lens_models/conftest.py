@@ -8,11 +8,12 @@ import torch
 from lenstronomy.LensModel.lens_model import LensModel as Reference
 
 from astrorim.testing import draw_parameters, largest_deviation
+from astrorim.testing.checks import report
 
 
 @pytest.fixture
 def compare_with_lenstronomy(record_property):
-    """Largest deviations of potential, deflection, convergence and shear.
+    """Potential, deflection, convergence and shear to 1e-7 arcsec or relative.
 
     The shear is lenstronomy's Hessian against ours by automatic differentiation.
     """
@@ -61,8 +62,6 @@ def compare_with_lenstronomy(record_property):
                     worst[name] = np.fmax(worst[name], deviation)
                     assert np.isfinite(deviation)
         for name, value in worst.items():
-            record_property(f"{model.name} {name} against lenstronomy", value)
-            print(f"{model.name}: {name} against lenstronomy {profile}: {value:.2e}")
-        return worst
+            report(record_property, f"{model.name}: {name} - lenstronomy's", value, 1e-7)
 
     return compare

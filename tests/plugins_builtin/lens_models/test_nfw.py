@@ -22,8 +22,7 @@ def translate(params):
 
 
 def test_agrees_with_lenstronomy(compare_with_lenstronomy):
-    worst = compare_with_lenstronomy(NFW(), "NFW", translate)
-    assert max(worst.values()) < 1e-7
+    compare_with_lenstronomy(NFW(), "NFW", translate)
 
 
 def exact_A(x):

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from astrorim.testing import draw_parameters, largest_deviation
+from astrorim.testing.checks import report
 from astrorim_plugins.lens_models import SIE, PowerLaw
 from astrorim_plugins.lens_models.power_law import angular_factor
 
@@ -27,8 +28,7 @@ def translate(params):
 
 
 def test_agrees_with_lenstronomy(compare_with_lenstronomy):
-    worst = compare_with_lenstronomy(MODEL, "EPL", translate)
-    assert max(worst.values()) < 1e-7
+    compare_with_lenstronomy(MODEL, "EPL", translate)
 
 
 @pytest.mark.parametrize(("axis_ratio", "limit"), [(0.5, 1e-14), (0.2, 1e-14), (0.1, 1e-10)])
@@ -45,9 +45,7 @@ def test_expansion_reaches_its_documented_accuracy(axis_ratio, limit, record_pro
             )
             exact = complex(mpmath.hyp2f1(1, b, 2 - b, -zeta))
             worst = max(worst, abs(complex(*map(float, ours)) - exact) / abs(exact))
-    record_property(f"angular factor at q={axis_ratio}", worst)
-    print(f"epl: angular factor at q = {axis_ratio}: {worst:.2e}")
-    assert worst < limit
+    report(record_property, f"epl: angular factor at q = {axis_ratio}", worst, limit)
 
 
 def test_isothermal_slope_is_the_sie(generator):

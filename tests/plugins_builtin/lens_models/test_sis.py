@@ -16,8 +16,7 @@ def translate(params):
 
 
 def test_agrees_with_lenstronomy(compare_with_lenstronomy):
-    worst = compare_with_lenstronomy(SIS(), "SIS", translate)
-    assert max(worst.values()) < 1e-7
+    compare_with_lenstronomy(SIS(), "SIS", translate)
 
 
 def test_einstein_ring():

@@ -12,7 +12,7 @@ from scipy.special import gammaincinv
 
 from astrorim.plugins import load_plugins
 from astrorim.testing import LightModelContract, draw_parameters
-from astrorim.testing.checks import check_finite
+from astrorim.testing.checks import check_finite, report
 from astrorim_plugins.light_models.sersic import sersic_b
 
 
@@ -36,9 +36,7 @@ def test_half_light_constant(lowest, limit, record_property):
     index = np.linspace(lowest, 8, 400)
     b = sersic_b(torch.as_tensor(index)).numpy()
     deviation = np.abs(b / gammaincinv(2 * index, 0.5) - 1).max()
-    record_property(f"b_n for n >= {lowest}", deviation)
-    print(f"sersic: b_n for n >= {lowest}: {deviation:.2e}")
-    assert deviation < limit
+    report(record_property, f"sersic: b_n for n >= {lowest}", deviation, limit)
 
 
 def test_agrees_with_lenstronomy(generator, record_property):
@@ -64,9 +62,7 @@ def test_agrees_with_lenstronomy(generator, record_property):
         ours = model.surface_brightness(x, y, params).numpy()
         theirs = reference.surface_brightness(x.numpy(), y.numpy(), [kwargs])
         worst = max(worst, np.abs(ours / theirs - 1).max())
-    record_property("sersic against lenstronomy", worst)
-    print(f"sersic: relative to lenstronomy: {worst:.2e}")
-    assert worst < 1e-10
+    report(record_property, "sersic: relative to lenstronomy's", worst, 1e-10)
 
 
 def test_half_of_the_light_lies_inside_the_half_light_ellipse():

@@ -26,9 +26,8 @@ def test_agrees_with_lenstronomy():
 
 def test_width_can_be_fitted():
     """The kernel is differentiable with respect to the FWHM and the shape."""
-    inputs = [
-        torch.tensor([v], dtype=torch.float64, requires_grad=True) for v in (0.2, 0.1, 0.3)
-    ]
+    values = (0.2, 0.1, 0.3)
+    inputs = [torch.tensor([v], dtype=torch.float64, requires_grad=True) for v in values]
 
     def kernel(fwhm, ellipticity, angle):
         params = {"fwhm": fwhm, "ellipticity": ellipticity, "angle": angle}
