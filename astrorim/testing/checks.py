@@ -311,26 +311,19 @@ def forward_mode_deviation(
     def outputs(*inputs: Tensor) -> tuple[Tensor, ...]:
         return tuple(function(*inputs[:2], dict(zip(names, inputs[2:], strict=True))))
 
-    values, forward = torch.func.jvp(outputs, primals, tangents)
+    derivative: tuple[Tensor, ...] = torch.func.jvp(outputs, primals, tangents)[1]
     leaves = [tensor.clone().requires_grad_() for tensor in primals]
     deviations = []
-    for i, output in enumerate(outputs(*leaves)):
-        weight = torch.randn(values[i].shape, generator=generator, dtype=values[i].dtype)
+    for output, forward in zip(outputs(*leaves), derivative, strict=True):
+        weight = torch.randn(output.shape, generator=generator, dtype=output.dtype)
+        reverse = torch.zeros((), dtype=output.dtype)
         if output.requires_grad:
             gradients = torch.autograd.grad(
-                output, leaves, weight, retain_graph=True, allow_unused=True
+                output, leaves, weight, retain_graph=True, materialize_grads=True
             )
-        else:
-            gradients = (None,) * len(leaves)
-        reverse = sum(
-            (
-                (gradient * tangent).sum()
-                for gradient, tangent in zip(gradients, tangents, strict=True)
-                if gradient is not None
-            ),
-            start=torch.zeros((), dtype=values[i].dtype),
-        )
-        deviations.append(largest_deviation((weight * forward[i]).sum(), reverse))
+            for gradient, tangent in zip(gradients, tangents, strict=True):
+                reverse = reverse + (gradient * tangent).sum()
+        deviations.append(largest_deviation((weight * forward).sum(), reverse))
     return float(np.max(deviations))
 
 
