@@ -61,7 +61,8 @@ def _parameter_measures(
         },
     }
     model = load_plugins().lens_models.resolve(result.lens_model)
-    own = effective_einstein_radius(model, result.lens)
+    lens = {name: np.asarray(value) for name, value in result.lens.items()}
+    own = effective_einstein_radius(model, lens)
     measures["effective_radius_error"] = float(np.squeeze(own)) / effective_radius - 1
     e = math.hypot(truth["e1"], truth["e2"])
     reported = {

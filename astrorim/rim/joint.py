@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -159,7 +159,7 @@ def infer_jointly(
     JointResult
     """
     num_good = (model.data.good > 0).sum(dim=(-2, -1)).clamp_min(1)
-    prior = {
+    prior: dict[str, Any] = {
         "prior_mean": to_coordinates(values, is_positive(model.system, values)),
         "prior_precision": 1 / (_PRIOR_WIDTH * spread) ** 2,
     }
