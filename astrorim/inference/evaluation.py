@@ -61,7 +61,7 @@ def _parameter_measures(
         },
     }
     model = load_plugins().lens_models.resolve(result.lens_model)
-    lens = {name: np.asarray(value) for name, value in result.lens.items()}
+    lens = {name: np.array([value]) for name, value in result.lens.items()}
     own = effective_einstein_radius(model, lens)
     measures["effective_radius_error"] = float(np.squeeze(own)) / effective_radius - 1
     e = math.hypot(truth["e1"], truth["e2"])
