@@ -13,6 +13,7 @@ from astrorim.lensing.system import LensSystem
 from astrorim.rim import recurrence
 from astrorim.rim.codec import ParameterCodec
 from astrorim.rim.features import image_features, psf_features
+from astrorim.rim.light_augmentation import LightRange, redraw_light
 from astrorim.rim.source_frames import frames_from_arcs
 from astrorim.rim.symmetries import NUM_SYMMETRIES, transform_image, transform_values
 
@@ -106,12 +107,15 @@ class EncoderObjective(Objective):
         Sides of the feature frames, pixels.
     copies : int
         Symmetric copies of each simulated lens with fresh noise in every batch.
+    light_range : LightRange or None
+        Lens galaxies from a wider range than the simulator's; None to leave them.
     """
 
     codec: ParameterCodec
     frame: int = 96
     psf_frame: int = 21
     copies: int = 2
+    light_range: LightRange | None = None
     role: ClassVar[str] = "encoder"
 
     def posterior(self, network: nn.Module, data: ImageData) -> Any:
@@ -123,15 +127,21 @@ class EncoderObjective(Objective):
     ) -> Tensor:
         """Mean negative log-likelihood over symmetric copies of the batch."""
         values = self.system.stack(simulated.lens, simulated.light)
+        noise_free, deviation = simulated.noise_free, simulated.noise
         data = image_data(simulated)
         names = self.system.parameters.names
         images, targets = [], []
         for _ in range(self.copies):
+            if self.light_range is not None:
+                with torch.no_grad():
+                    values, noise_free, deviation = redraw_light(
+                        self.system, simulated, self.light_range, generator
+                    )
             symmetry = int(torch.randint(NUM_SYMMETRIES, (1,), generator=generator))
             # Shallower exposures of the same lens; the noise is redrawn with its level.
             level = torch.rand(len(values), 1, 1, generator=generator)
-            noise = simulated.noise * 10 ** (0.5 * level - 0.1)
-            image = simulated.noise_free + noise * torch.randn(noise.shape, generator=generator)
+            noise = deviation * 10 ** (0.5 * level - 0.1)
+            image = noise_free + noise * torch.randn(noise.shape, generator=generator)
             copy = replace(
                 data,
                 image=transform_image(image, symmetry),

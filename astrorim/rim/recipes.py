@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import torch
+
 from astrorim.lensing.system import LensSystem
 from astrorim.rim.codec import ParameterCodec
+from astrorim.rim.light_augmentation import LightRange, redraw_light
 from astrorim.rim.objectives import EncoderObjective, RecurrenceObjective, image_data
 from astrorim.rim.recurrence import NUM_CELL_INPUTS
 from astrorim.rim.training import Trainer, TrainingOptions
@@ -90,7 +93,14 @@ def make_trainer(
         pixel_scale=sum(options.pixel_scales) / 2,
         supersampling=1,
     )
-    codec.fit(system.stack(sample.lens, sample.light), image_data(sample))
+    light_range = LightRange() if options.wide_light else None
+    values = system.stack(sample.lens, sample.light)
+    if light_range is not None:
+        generator = torch.Generator().manual_seed(options.seed)
+        values, _, _ = redraw_light(system, sample, light_range, generator)
+    codec.fit(values, image_data(sample))
     full = backend.architecture() | sizes
-    encoder = EncoderObjective(system, codec, full["frame"], full["psf_frame"])
+    encoder = EncoderObjective(
+        system, codec, full["frame"], full["psf_frame"], light_range=light_range
+    )
     return Trainer(backend, sizes, encoder, simulator, options)

@@ -72,7 +72,10 @@ def frames_from_arcs(
         Einstein radius.
     """
     data, m, k = model.data, model.margin, model.supersampling
-    arcs = (data.image - lens_light) * data.good
+    arcs = data.image - lens_light
+    if data.background is not None:
+        arcs = arcs - data.background[:, None, None]
+    arcs = arcs * data.good
     smooth = torch.nn.functional.avg_pool2d(arcs[:, None], 3, stride=1, padding=1)[:, 0]
     variance = (data.noise**2 * data.good)[:, None]
     noise = torch.nn.functional.avg_pool2d(variance, 3, 1, 1)[:, 0].sqrt() / 3

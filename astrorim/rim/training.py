@@ -67,6 +67,9 @@ class TrainingOptions:
     mixed_precision : bool, optional
         Whether the networks are evaluated in bfloat16; physics and losses stay in
         float32.
+    wide_light : bool, optional
+        Whether the encoder also sees lens galaxies much brighter and larger than the
+        simulator draws, as real ones are.
 
     Raises
     ------
@@ -86,6 +89,7 @@ class TrainingOptions:
     report_minutes: float = 2.0
     num_threads: int = 0
     mixed_precision: bool = False
+    wide_light: bool = False
 
     def __post_init__(self) -> None:
         if not 0 <= self.seed < _FIRST_EVALUATION_SEED:
