@@ -124,6 +124,11 @@ def run(args: argparse.Namespace) -> int:
     -------
     int
         1 if a lens failed.
+
+    Raises
+    ------
+    ValueError
+        If the folder holds no reconstruction.
     """
     from astropy.table import QTable
 
