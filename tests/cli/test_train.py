@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import pytest
+
+from astrorim.cli import train
+from astrorim.plugins import load_plugins
+from astrorim.rim.checkpoint import load_checkpoint
+
+
+class ShortTrainer:
+    """Stands for a trainer: keeps its options and does not train."""
+
+    step_number = 7
+    minutes_used = 1.5
+
+    def __init__(self, network, simulator, options, plugins):
+        self.seen = (network, simulator, options)
+        ShortTrainer.last = self
+        self.resumed = False
+
+    def resume(self):
+        self.resumed = True
+        return True
+
+    def run(self, report):
+        report("validated")
+
+
+@pytest.fixture
+def short(monkeypatch):
+    monkeypatch.setattr("astrorim.rim.make_trainer", ShortTrainer)
+    return ShortTrainer
+
+
+def test_options_reach_the_trainer(astrorim, short, tmp_path):
+    outcome = astrorim(
+        *("train", "unet-gru", "--output-dir", tmp_path, "--minutes", 3, "--batch_size", 4),
+        *("--lr", "0.002", "--seed", 9, "--pixel-scales", 0.04, 0.06, "--num-threads", 1),
+        "--mixed-precision",
+    )
+    assert outcome.status == 0
+    network, simulator, options = short.last.seen
+    assert (network, simulator.name) == ("unet-gru", "foundation")
+    assert (options.minutes, options.batch_size, options.learning_rate) == (3, 4, 0.002)
+    assert (options.seed, options.pixel_scales, options.num_threads) == (9, (0.04, 0.06), 1)
+    assert options.mixed_precision
+    assert "going on from step 7, 1.5 of 3.0 minutes used" in outcome.err
+    assert "astrorim: validated" in outcome.err
+    assert outcome.out.strip() == str(tmp_path / "weights.safetensors")
+
+
+def test_no_resume_removes_the_run_that_is_there(astrorim, short, tmp_path):
+    for name in train._WRITTEN:
+        (tmp_path / name).touch()
+    (tmp_path / "notes.txt").touch()
+    assert astrorim("train", "unet-gru", "--output-dir", tmp_path, "--no-resume").status == 0
+    assert not short.last.resumed
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+@pytest.mark.parametrize(
+    "options, status, complaint",
+    [
+        (("no-net",), 1, "unknown network 'no-net'; available: flow-encoder, unet-gru"),
+        (("unet-gru", "--seed", 10**9), 1, "seed must be between 0 and 10^9 - 1"),
+        (("unet-gru", "--pixel-scales", 0.06, 0.04), 2, "must be LO HI with LO <= HI"),
+        (("unet-gru", "--simulator", "nothing"), 1, "unknown simulator 'nothing'"),
+    ],
+)
+def test_wrong_options_are_told(astrorim, tmp_path, options, status, complaint):
+    outcome = astrorim("train", *options, "--output-dir", tmp_path)
+    assert outcome.status == status
+    assert complaint in outcome.err
+
+
+@pytest.mark.slow
+def test_weights_that_training_writes_can_be_loaded(astrorim, tmp_path):
+    outcome = astrorim(
+        *("train", "unet-gru", "--output-dir", tmp_path, "--minutes", 1e-6),
+        *("--batch-size", 1, "--seed", 4),
+    )
+    assert outcome.status == 0
+    weights = outcome.out.strip()
+    assert load_checkpoint(weights, load_plugins(), role="recurrence").provenance["steps"] == 1
