@@ -94,7 +94,7 @@ def measure_error_factors(
             theta_e=start.theta_e,
             centre=start.centre,
         )
-        positive = is_positive(system, outcome.values)
+        positive = is_positive(system.parameters, outcome.values)
         truth = system.stack(simulated.lens, simulated.light)
         error = to_coordinates(outcome.values, positive) - to_coordinates(truth, positive)
         width = outcome.covariance.diagonal(dim1=1, dim2=2).sqrt()

@@ -160,7 +160,7 @@ def infer_jointly(
     """
     num_good = (model.data.good > 0).sum(dim=(-2, -1)).clamp_min(1)
     prior: dict[str, Any] = {
-        "prior_mean": to_coordinates(values, is_positive(model.system, values)),
+        "prior_mean": to_coordinates(values, is_positive(model.system.parameters, values)),
         "prior_precision": 1 / (_PRIOR_WIDTH * spread) ** 2,
     }
 

@@ -18,11 +18,13 @@ import torch
 from astrorim.lensing.convolution import Convolution, bin_kernel, bin_pixels
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from torch import Tensor
 
     from astrorim.lensing.forward import ForwardModel
     from astrorim.lensing.interpolation import SourceFrames
-    from astrorim.lensing.system import LensSystem
+    from astrorim.parameters import Parameter
 
 __all__ = [
     "ParameterStep",
@@ -34,9 +36,9 @@ __all__ = [
 ]
 
 
-def is_positive(system: LensSystem, like: Tensor) -> Tensor:
+def is_positive(parameters: Sequence[Parameter], like: Tensor) -> Tensor:
     """Which parameters step in their logarithm: (P,) bool, on the device of ``like``."""
-    positive = [p.support[0] > 0 or p.linear for p in system.parameters]
+    positive = [p.support[0] > 0 or p.linear for p in parameters]
     return torch.tensor(positive, device=like.device)
 
 
@@ -77,6 +79,8 @@ def curvature_factors(
 
     Evaluated with ray-shooting derivatives at the centres of the detector's pixels and
     the PSF at its sampling: accurate enough to step with; gradients are computed exactly.
+    The lens light, whose core is steep, is differentiated on the sub-pixels that it is
+    rendered on.
 
     Parameters
     ----------
@@ -102,7 +106,8 @@ def curvature_factors(
     margin = kernel.shape[-1] // 2
     blur = Convolution(kernel, model.shape)
     area = data.pixel_scale[:, None, None] ** 2
-    light_k = min(2, model.light_supersampling)
+    # A coarser grid misses the core's slope, and with it the sign of steps of the centre.
+    light_k = model.light_supersampling
     light_x, light_y = model.positions(light_k)
 
     def fitted(scene: Tensor) -> Tensor:
@@ -180,7 +185,7 @@ def gauss_newton_step(
         chi2 = model.chi2(model.render(source.detach(), variable, frames))
         (gradient,) = torch.autograd.grad(0.5 * chi2.sum(), variable)
     with torch.no_grad():
-        positive = is_positive(model.system, values)
+        positive = is_positive(model.system.parameters, values)
         place = to_coordinates(values, positive)
         per_coordinate = torch.where(positive, values, 1.0)
         jacobian = curvature_factors(model, source, values, frames).flatten(2)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
@@ -20,9 +19,9 @@ from astrorim.results import Reconstruction
 from astrorim.results.quality import quality_flags
 from astrorim.rim.checkpoint import Checkpoint, load_checkpoint
 from astrorim.rim.codec import ParameterCodec
-from astrorim.rim.features import image_features, psf_features
 from astrorim.rim.joint import JointOptions, JointResult, infer_jointly
 from astrorim.rim.parameter_step import from_coordinates, is_positive, to_coordinates
+from astrorim.rim.start import Start, encoder_start, known_start
 from astrorim.rim.tensors import batch_observations
 
 if TYPE_CHECKING:
@@ -38,17 +37,6 @@ _ENCODER = "flow-encoder"
 _RECURRENCE = "unet-gru"
 _WORKING_FRAME = 128
 _NUM_SAMPLES = 512
-_ENCODER_SAMPLES = 256
-
-
-@dataclass(frozen=True)
-class Start:
-    """Where the joint inference begins: values, spread, ring radius and centre."""
-
-    values: Tensor
-    spread: Tensor
-    theta_e: Tensor
-    centre: Tensor
 
 
 class RIMReconstructor:
@@ -257,7 +245,7 @@ class RIMReconstructor:
         generator = torch.Generator().manual_seed(seed)
         start = self.start(batch.data, generator)
         if known is not None:
-            start = self._known_start(start, known, batch.unit_flux)
+            start = known_start(start, self.system, known, batch.unit_flux)
         outcome = infer_jointly(
             self.recurrence.network,
             model,
@@ -276,77 +264,9 @@ class RIMReconstructor:
             for i, (name, observation) in enumerate(zip(names, observations, strict=True))
         ]
 
-    @torch.no_grad()
     def start(self, data: ImageData, generator: torch.Generator) -> Start:
-        """The encoder's mean and spread, for this reconstructor's own parameters."""
-        settings = self.encoder.settings
-        features = image_features(data, settings["frame"])
-        psf = psf_features(data, settings["psf_frame"])
-        seed = int(torch.randint(2**31, (1,), generator=generator))
-        draws = []
-        with torch.random.fork_rng(devices=[]):
-            for i in range(len(data)):
-                # The same draws for every lens: its result does not depend on the others.
-                torch.manual_seed(seed)
-                posterior = self.encoder.network(features[i : i + 1], psf[i : i + 1])
-                draws.append(posterior.sample((_ENCODER_SAMPLES,)))
-        latents = torch.cat(draws, dim=1).clamp(-6, 6)
-        samples = self._codec.decode(latents, data)
-        names = self._trained.parameters
-        # A frame of odd side is half a pixel off the encoder's even one.
-        for axis, letter in ((-1, "x0"), (-2, "y0")):
-            if (data.image.shape[axis] - settings["frame"]) % 2:
-                for key in (letter, LIGHT_PREFIX + letter):
-                    samples[..., names.index_of(key)] -= 0.5 * data.pixel_scale
-        trained = to_coordinates(samples, is_positive(self._trained, samples))
-        mean, std = trained.mean(dim=0), trained.std(dim=0)
-        positive = is_positive(self.system, samples)
-        place = torch.empty(len(mean), len(self.system.parameters)).to(mean)
-        spread = torch.empty_like(place)
-        for column, parameter in enumerate(self.system.parameters):
-            if parameter.name in names.names:
-                known = names.index_of(parameter.name)
-                place[:, column], spread[:, column] = mean[:, known], std[:, known]
-            else:
-                edges = to_coordinates(mean.new_tensor(parameter.prior), positive[column])
-                place[:, column] = edges.mean()
-                spread[:, column] = (edges[1] - edges[0]) / 4
-        values = from_coordinates(place, positive)
-        lowest, highest = self.system.supports(values)
-        values = torch.minimum(torch.maximum(values, lowest), highest)
-        theta_e = samples[..., names.index_of("theta_E")].median(dim=0).values
-        centre = torch.stack([mean[:, names.index_of(k)] for k in ("x0", "y0")], dim=1)
-        return Start(values, spread.clamp_min(1e-5), theta_e, centre)
-
-    def _known_start(
-        self, start: Start, known: Mapping[str, float], unit_flux: list[float]
-    ) -> Start:
-        missing = [p.name for p in self.system.parameters if p.name not in known]
-        if missing:
-            raise ValueError(
-                f"known must name every parameter, got none for {', '.join(missing)}"
-            )
-        unknown = sorted(set(known) - set(self.system.parameters.names))
-        if unknown:
-            raise ValueError(
-                f"known has {', '.join(unknown)}, which {self.lens_model!r} with "
-                f"{self.light_model!r} does not; its parameters are "
-                f"{', '.join(self.system.parameters.names)}"
-            )
-        values = start.values.clone()
-        for column, parameter in enumerate(self.system.parameters):
-            value = torch.full((len(values),), float(known[parameter.name])).to(values)
-            if parameter.linear:
-                value = value / values.new_tensor(unit_flux)
-            values[:, column] = value
-        # The source's frame is then chosen from the known lens, not from the encoder's.
-        names = self.system.parameters.names
-        theta_e, centre = start.theta_e, start.centre
-        if "theta_E" in names:
-            theta_e = values[:, names.index("theta_E")]
-        if "x0" in names and "y0" in names:
-            centre = values[:, [names.index("x0"), names.index("y0")]]
-        return replace(start, values=values, theta_e=theta_e, centre=centre)
+        """Where the joint inference of a batch begins, according to the encoder."""
+        return encoder_start(self.encoder, self._codec, self.system, data, generator)
 
     def _samples(
         self, outcome: JointResult, generator: torch.Generator, *, held: bool
@@ -370,7 +290,7 @@ class RIMReconstructor:
         ).L.to(values)
         shaped = (root @ draws[..., None])[..., 0]
         low, high = self.system.supports(values)
-        positive = is_positive(self.system, values)
+        positive = is_positive(self.system.parameters, values)
         place = to_coordinates(values, positive)
         samples = from_coordinates(place + shaped * scale * factor, positive)
         return torch.minimum(torch.maximum(samples, low), high)
@@ -462,6 +382,7 @@ class RIMReconstructor:
 
 
 def _check_usable(observation: LensObservation) -> None:
+    observation.check()
     name = observation.name or "the observation"
     if observation.psf is None:
         raise ObservationError(
@@ -470,7 +391,7 @@ def _check_usable(observation: LensObservation) -> None:
     if not observation.has_noise:
         raise ObservationError(
             f"{name} has no noise; pass uncertainty= a FITS file or array of standard "
-            "deviations, or estimate it with astrorim.observation.measure_sky_noise"
+            "deviations, or measure it with astrorim.observation.with_measured_noise"
         )
     if min(observation.data.shape) < 32:
         raise ObservationError(

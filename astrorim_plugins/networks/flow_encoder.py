@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 import torch
@@ -121,3 +122,8 @@ class FlowEncoder(NetworkBackend):
                 f"flow-encoder has no option {', '.join(unknown)}; it has {', '.join(options)}"
             )
         return FlowPosterior(**(options | architecture))
+
+    def weights(self) -> Path | None:
+        """The shipped weights, trained on the foundation simulator."""
+        path = Path(__file__).with_name("flow_encoder.safetensors")
+        return path if path.is_file() else None

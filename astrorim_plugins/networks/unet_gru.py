@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import ClassVar, Literal
 
 import torch
@@ -122,3 +123,8 @@ class UNetGRU(NetworkBackend):
                 f"unet-gru has no option {', '.join(unknown)}; it has {', '.join(options)}"
             )
         return MultiScaleCell(**(options | architecture))
+
+    def weights(self) -> Path | None:
+        """The shipped weights, trained on the foundation simulator."""
+        path = Path(__file__).with_name("unet_gru.safetensors")
+        return path if path.is_file() else None

@@ -1,0 +1,164 @@
+"""Where the joint inference begins: the encoder's posterior, or what is known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import torch
+
+from astrorim.lensing.system import LIGHT_PREFIX
+from astrorim.rim.features import image_features, psf_features
+from astrorim.rim.parameter_step import from_coordinates, is_positive, to_coordinates
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from astrorim.lensing.forward import ImageData
+    from astrorim.lensing.system import LensSystem
+    from astrorim.rim.checkpoint import Checkpoint
+    from astrorim.rim.codec import ParameterCodec
+
+__all__ = ["Start", "encoder_start", "known_start"]
+
+_NUM_SAMPLES = 256
+
+
+@dataclass(frozen=True)
+class Start:
+    """Where the joint inference begins.
+
+    Parameters
+    ----------
+    values : Tensor, (B, P)
+        Parameters.
+    spread : Tensor, (B, P)
+        Their standard deviations in step coordinates.
+    theta_e : Tensor, (B,), arcsec
+        Einstein radius, for where to look for arcs.
+    centre : Tensor, (B, 2), arcsec
+        Position (x, y) of the lens, for the same.
+    """
+
+    values: Tensor
+    spread: Tensor
+    theta_e: Tensor
+    centre: Tensor
+
+
+@torch.no_grad()
+def encoder_start(
+    encoder: Checkpoint,
+    codec: ParameterCodec,
+    system: LensSystem,
+    data: ImageData,
+    generator: torch.Generator,
+) -> Start:
+    """Mean and spread of the encoder's posterior, for the parameters of ``system``.
+
+    Parameters
+    ----------
+    encoder : Checkpoint
+        Trained encoder.
+    codec : ParameterCodec
+        Of the encoder's own parameters.
+    system : LensSystem
+        What is to be fitted; parameters that the encoder does not know start at the
+        middle of their prior.
+    data : ImageData
+        The images.
+    generator : Generator
+        Seeds the posterior samples.
+
+    Returns
+    -------
+    Start
+    """
+    settings = encoder.settings
+    features = image_features(data, settings["frame"])
+    psf = psf_features(data, settings["psf_frame"])
+    seed = int(torch.randint(2**31, (1,), generator=generator))
+    draws = []
+    with torch.random.fork_rng(devices=[]):
+        for i in range(len(data)):
+            # The same draws for every lens: its result does not depend on the others.
+            torch.manual_seed(seed)
+            posterior = encoder.network(features[i : i + 1], psf[i : i + 1])
+            draws.append(posterior.sample((_NUM_SAMPLES,)))
+    samples = codec.decode(torch.cat(draws, dim=1).clamp(-6, 6), data)
+    names = codec.parameters
+    # A frame of odd side is half a pixel off the encoder's even one.
+    for axis, letter in ((-1, "x0"), (-2, "y0")):
+        if (data.image.shape[axis] - settings["frame"]) % 2:
+            for key in (letter, LIGHT_PREFIX + letter):
+                samples[..., names.index_of(key)] -= 0.5 * data.pixel_scale
+    trained = to_coordinates(samples, is_positive(names, samples))
+    mean, std = trained.mean(dim=0), trained.std(dim=0)
+    positive = is_positive(system.parameters, samples)
+    place = torch.empty(len(mean), len(system.parameters)).to(mean)
+    spread = torch.empty_like(place)
+    for column, parameter in enumerate(system.parameters):
+        if parameter.name in names.names:
+            known = names.index_of(parameter.name)
+            place[:, column], spread[:, column] = mean[:, known], std[:, known]
+        else:
+            edges = to_coordinates(mean.new_tensor(parameter.prior), positive[column])
+            place[:, column] = edges.mean()
+            spread[:, column] = (edges[1] - edges[0]) / 4
+    values = from_coordinates(place, positive)
+    lowest, highest = system.supports(values)
+    values = torch.minimum(torch.maximum(values, lowest), highest)
+    theta_e = samples[..., names.index_of("theta_E")].median(dim=0).values
+    centre = torch.stack([mean[:, names.index_of(k)] for k in ("x0", "y0")], dim=1)
+    return Start(values, spread.clamp_min(1e-5), theta_e, centre)
+
+
+def known_start(
+    start: Start, system: LensSystem, known: Mapping[str, float], unit_flux: list[float]
+) -> Start:
+    """Put known parameters in the place of the encoder's.
+
+    Parameters
+    ----------
+    start : Start
+        The encoder's.
+    system : LensSystem
+        What the parameters belong to.
+    known : mapping of str to float
+        All parameters by name, in declared units.
+    unit_flux : list of float
+        What one flux unit of the tensors is in each observation's own unit.
+
+    Returns
+    -------
+    Start
+
+    Raises
+    ------
+    ValueError
+        If a parameter is missing from ``known``, or is none of the system's.
+    """
+    names = system.parameters.names
+    missing = [name for name in names if name not in known]
+    if missing:
+        raise ValueError(f"known must name every parameter, got none for {', '.join(missing)}")
+    unknown = sorted(set(known) - set(names))
+    if unknown:
+        raise ValueError(
+            f"known has {', '.join(unknown)}, which {system!r} does not; its parameters are "
+            f"{', '.join(names)}"
+        )
+    values = start.values.clone()
+    for column, parameter in enumerate(system.parameters):
+        value = torch.full((len(values),), float(known[parameter.name])).to(values)
+        if parameter.linear:
+            value = value / values.new_tensor(unit_flux)
+        values[:, column] = value
+    # The source's frame is then chosen from the known lens, not from the encoder's.
+    theta_e, centre = start.theta_e, start.centre
+    if "theta_E" in names:
+        theta_e = values[:, names.index("theta_E")]
+    if "x0" in names and "y0" in names:
+        centre = values[:, [names.index("x0"), names.index("y0")]]
+    return replace(start, values=values, theta_e=theta_e, centre=centre)
