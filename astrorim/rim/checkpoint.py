@@ -151,7 +151,7 @@ def load_checkpoint(
         raise CheckpointError(f"{str(path)!r} holds weights that AstroRIM did not write")
     try:
         metadata = dict(json.loads(text))
-    except ValueError as error:
+    except (TypeError, ValueError) as error:
         raise CheckpointError(
             f"the description of the weights in {str(path)!r} is damaged: {error}"
         ) from error
@@ -163,7 +163,9 @@ def load_checkpoint(
     if absent:
         raise CheckpointError(f"{str(path)!r} does not say its {', '.join(absent)}")
     if role is not None and metadata["role"] != role:
-        raise CheckpointError(f"{str(path)!r} holds a {metadata['role']}, not a {role}")
+        raise CheckpointError(
+            f"the network in {str(path)!r} must have the role {role!r}, got {metadata['role']!r}"
+        )
     backend = plugins.networks.create(metadata["backend"])
     try:
         network = backend.build(**metadata["architecture"])

@@ -76,7 +76,7 @@ class RIMReconstructor:
     ) -> None:
         for checkpoint, role in ((encoder, "encoder"), (recurrence, "recurrence")):
             if checkpoint.role != role:
-                raise CheckpointError(f"{role} must be a {role}, got a {checkpoint.role}")
+                raise CheckpointError(f"{role} must have that role, got {checkpoint.role!r}")
         plugins = plugins or load_plugins()
         if device == "auto":
             device = "cuda" if torch.cuda.is_available() else "cpu"
