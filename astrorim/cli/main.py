@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from astrorim.cli import demo, info, mass, plugins, reconstruct, simulate, train
+from astrorim.cli import demo, evaluate, info, mass, plugins, reconstruct, simulate, train
 from astrorim.cli.arguments import CommandParser, VersionAction
 from astrorim.cli.terminal import messages_on_stderr
 from astrorim.exceptions import AstroRIMError
@@ -25,7 +25,7 @@ EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
 """Stopped by Ctrl-C; what was finished stays."""
 
-_SUBCOMMANDS = (demo, info, reconstruct, mass, simulate, train, plugins)
+_SUBCOMMANDS = (demo, info, reconstruct, mass, simulate, train, evaluate, plugins)
 
 _DESCRIPTION = """\
 Reconstruct strong gravitational lenses: from a FITS cutout to the unlensed source, the

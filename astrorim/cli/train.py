@@ -99,6 +99,11 @@ def add_parser(commands: Subparsers) -> None:
         "--mixed-precision", action=argparse.BooleanOptionalAction, default=False,
         help="evaluate the networks in bfloat16 (default: --no-mixed-precision)",
     )  # fmt: skip
+    parser.add_argument(
+        "--wide-light", action=argparse.BooleanOptionalAction, default=False,
+        help="show the encoder lens galaxies as bright and large as real ones, beyond what "
+        "the simulator draws (default: --no-wide-light)",
+    )  # fmt: skip
 
 
 def run(args: argparse.Namespace) -> int:
@@ -130,6 +135,7 @@ def run(args: argparse.Namespace) -> int:
         report_minutes=args.report_minutes,
         num_threads=args.num_threads,
         mixed_precision=args.mixed_precision,
+        wide_light=args.wide_light,
     )
     plugins = load_plugins()
     plugins.networks.entry(args.network)  # a wrong name is told before lenses are drawn

@@ -111,4 +111,3 @@ def redraw_light(
     added = (image - simulated.lens_light) / ranges.gain
     variance = torch.maximum(simulated.noise**2 + added, 0.25 * simulated.noise**2)
     return new, arcs + image, variance.sqrt()
-
