@@ -93,24 +93,27 @@ def encoder_start(
         if (data.image.shape[axis] - settings["frame"]) % 2:
             for key in (letter, LIGHT_PREFIX + letter):
                 samples[..., names.index_of(key)] -= 0.5 * data.pixel_scale
-    trained = to_coordinates(samples, is_positive(names, samples))
-    mean, std = trained.mean(dim=0), trained.std(dim=0)
     positive = is_positive(system.parameters, samples)
-    place = torch.empty(len(mean), len(system.parameters)).to(mean)
+    place = samples.new_empty(len(data), len(system.parameters))
     spread = torch.empty_like(place)
     for column, parameter in enumerate(system.parameters):
         if parameter.name in names.names:
-            known = names.index_of(parameter.name)
-            place[:, column], spread[:, column] = mean[:, known], std[:, known]
+            # in the coordinates of this system, whose model may declare another support
+            drawn = to_coordinates(
+                samples[..., names.index_of(parameter.name)], positive[column]
+            )
+            place[:, column], spread[:, column] = drawn.mean(dim=0), drawn.std(dim=0)
         else:
-            edges = to_coordinates(mean.new_tensor(parameter.prior), positive[column])
+            edges = to_coordinates(samples.new_tensor(parameter.prior), positive[column])
             place[:, column] = edges.mean()
             spread[:, column] = (edges[1] - edges[0]) / 4
     values = from_coordinates(place, positive)
     lowest, highest = system.supports(values)
     values = torch.minimum(torch.maximum(values, lowest), highest)
     theta_e = samples[..., names.index_of("theta_E")].median(dim=0).values
-    centre = torch.stack([mean[:, names.index_of(k)] for k in ("x0", "y0")], dim=1)
+    centre = torch.stack(
+        [samples[..., names.index_of(k)].mean(dim=0) for k in ("x0", "y0")], dim=1
+    )
     return Start(values, spread.clamp_min(1e-5), theta_e, centre)
 
 
