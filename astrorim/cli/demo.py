@@ -26,8 +26,8 @@ What to look at:
   - the normalised residual: noise without rings or arcs means that lens, source and PSF
     explain the image; rings at the arcs point to the lens model or the PSF;
   - the reduced chi-square of the arcs: about 1 if the noise map is right;
-  - the source: its arms and clumps, undone from the arcs of the observation;
-  - the bounds below: they should hold the truth about two times in three.
+  - the source: a galaxy and its smaller neighbour, which the lens made into arcs;
+  - the bounds above: they should hold the truth about two times in three.
 Everything else of the result is in {asdf}; in Python:
   from astrorim import Reconstruction
   result = Reconstruction.read("{asdf}")"""
