@@ -72,6 +72,11 @@ def redraw_light(
         Images after the change, without noise.
     noise : Tensor, (B, H, W), counts
         Standard deviations after the change.
+
+    Raises
+    ------
+    ValueError
+        If the system has no lens light.
     """
     values = system.stack(simulated.lens, simulated.light)
     number = len(values)
