@@ -159,12 +159,12 @@ def jobs_of_folder(folder: Path, options: Mapping[str, Any]) -> list[LensJob]:
 
 
 def path_inside(folder: Path, text: str) -> Path:
-    """Path of a file that a catalogue names, which must lie in the catalogue's folder.
+    """Path of a file that a catalogue names, which must lie in a folder.
 
     Parameters
     ----------
     folder : Path
-        Folder of the catalogue.
+        Folder of the catalogue, or of its files.
     text : str
         Path relative to it.
 
@@ -185,22 +185,27 @@ def path_inside(folder: Path, text: str) -> Path:
         raise ObservationError(f"the catalogue's path {text!r} is unusable: {error}") from error
     if not path.is_relative_to(root):
         raise ObservationError(
-            f"the catalogue's path {text!r} leads out of its folder; paths in a catalogue are "
-            "relative to its folder and must stay in it: move the catalogue or the files"
+            f"the catalogue's path {text!r} leads out of its folder {str(root)!r}; paths are "
+            "relative to it and must stay in it: move the catalogue, or name the folder of "
+            "the files with --input-dir"
         )
     return path
 
 
-def jobs_of_catalogue(catalogue: Path, options: Mapping[str, Any]) -> list[LensJob]:
+def jobs_of_catalogue(
+    catalogue: Path, options: Mapping[str, Any], folder: Path | None = None
+) -> list[LensJob]:
     """Jobs of the rows of a catalogue.
 
     Parameters
     ----------
     catalogue : Path
-        CSV or ECSV with the columns of `CATALOGUE_COLUMNS`. Paths are relative to its
-        folder; empty cells leave a value to ``options``.
+        CSV or ECSV with the columns of `CATALOGUE_COLUMNS`; empty cells leave a value to
+        ``options``.
     options : mapping
         Keyword arguments of ``LensObservation.read`` for what a row does not say.
+    folder : Path, optional
+        What paths are relative to and must stay in; the catalogue's own by default.
 
     Returns
     -------
@@ -227,7 +232,7 @@ def jobs_of_catalogue(catalogue: Path, options: Mapping[str, Any]) -> list[LensJ
             ", ".join(unknown), ", ".join(CATALOGUE_COLUMNS),
         )  # fmt: skip
     return [
-        _job_of_row(catalogue.parent, number, row, options)
+        _job_of_row(folder or catalogue.parent, number, row, options)
         for number, row in enumerate(rows, start=1)
     ]
 

@@ -60,7 +60,7 @@ _EXAMPLES = """\
       --pixel-scale "0.05 arcsec" --unit "electron/s" --output-dir results
   astrorim reconstruct --input-dir simulated --output-dir results --batch-size 8
   astrorim reconstruct --catalogue lenses.csv --unit "electron/s" --output-dir results
-a catalogue (CSV or ECSV; paths relative to its folder, and inside it):
+a catalogue (CSV or ECSV; paths relative to its folder or --input-dir, and inside it):
   name,image,noise,psf,z_lens,z_source,pixel_scale
   J0946,J0946/image.fits,J0946/noise.fits,J0946/psf.fits,0.222,0.609,0.05 arcsec"""
 
@@ -85,7 +85,8 @@ def add_parser(commands: Subparsers) -> None:
     what.add_argument("images", nargs="*", metavar="IMAGE", help="FITS or ASDF image")
     what.add_argument(
         "--input-dir", type=existing_directory, metavar="DIR",
-        help="all FITS images of a folder; NAME_noise.fits and NAME_psf.fits go with NAME.fits",
+        help="all FITS images of a folder, NAME_noise.fits and NAME_psf.fits going with "
+        "NAME.fits; with --catalogue, the folder of its files",
     )  # fmt: skip
     what.add_argument(
         "--catalogue", "--catalog", type=Path, metavar="FILE",
@@ -269,17 +270,17 @@ def _jobs(args: argparse.Namespace) -> list[LensJob]:
     from astrorim.cli.jobs import check_names, jobs_of_catalogue, jobs_of_files, jobs_of_folder
     from astrorim.exceptions import ObservationError
 
-    given = [bool(args.images), args.input_dir is not None, args.catalogue is not None]
-    if sum(given) != 1:
+    elsewhere = args.input_dir is not None or args.catalogue is not None
+    if bool(args.images) == elsewhere:
         args.parser.error("give one of: IMAGE files, --input-dir DIR, or --catalogue FILE")
     read = _read_options(args)
     try:
         if args.images:
             jobs = jobs_of_files(args.images, read)
-        elif args.input_dir is not None:
-            jobs = jobs_of_folder(args.input_dir, read)
+        elif args.catalogue is not None:
+            jobs = jobs_of_catalogue(args.catalogue, read, args.input_dir)
         else:
-            jobs = jobs_of_catalogue(args.catalogue, read)
+            jobs = jobs_of_folder(args.input_dir, read)
         check_names(jobs)
     except ObservationError as error:
         if args.debug:

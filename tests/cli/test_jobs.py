@@ -86,6 +86,14 @@ def test_paths_that_lead_out_of_the_catalogue_s_folder_are_refused(tmp_path, rol
         job.read()
 
 
+def test_files_may_lie_in_another_folder_that_is_named(tmp_path):
+    (tmp_path / "data").mkdir()
+    path = catalogue(tmp_path, "image\na.fits\n../a.fits\n")
+    inside, outside = jobs.jobs_of_catalogue(path, {}, tmp_path / "data")
+    assert inside.image == tmp_path / "data" / "a.fits"
+    assert "leads out of its folder" in outside.fault
+
+
 def test_link_that_stays_inside_is_followed(tmp_path):
     (tmp_path / "a.fits").touch()
     (tmp_path / "link.fits").symlink_to("a.fits")
