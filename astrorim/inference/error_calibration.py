@@ -88,11 +88,8 @@ def measure_error_factors(
         outcome = infer_jointly(
             reconstructor.recurrence.network,
             ForwardModel(system, data),
-            start.values,
-            start.spread,
+            start,
             options,
-            theta_e=start.theta_e,
-            centre=start.centre,
         )
         positive = is_positive(system.parameters, outcome.values)
         truth = system.stack(simulated.lens, simulated.light)

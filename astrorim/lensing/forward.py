@@ -190,6 +190,16 @@ class ForwardModel:
         self._pixel_area = data.pixel_scale[:, None, None] ** 2
         self._positions: dict[int, tuple[Tensor, Tensor]] = {}
 
+    def select(self, index: Tensor) -> ForwardModel:
+        """The same model for some images of the batch, repeated ones included."""
+        return ForwardModel(
+            self.system,
+            self.data.select(index),
+            supersampling=self.supersampling,
+            light_supersampling=self.light_supersampling,
+            interpolation=self.interpolation,
+        )
+
     def positions(self, supersampling: int) -> tuple[Tensor, Tensor]:
         """Sub-pixel positions x, y of the padded frame, arcsec, each (B, H', W')."""
         if supersampling not in self._positions:

@@ -164,7 +164,8 @@ def load_checkpoint(
         raise CheckpointError(f"{str(path)!r} does not say its {', '.join(absent)}")
     if role is not None and metadata["role"] != role:
         raise CheckpointError(
-            f"the network in {str(path)!r} must have the role {role!r}, got {metadata['role']!r}"
+            f"the network in {str(path)!r} must have the role {role!r}, "
+            f"got {metadata['role']!r}"
         )
     backend = plugins.networks.create(metadata["backend"])
     try:

@@ -249,11 +249,8 @@ class RIMReconstructor:
         outcome = infer_jointly(
             self.recurrence.network,
             model,
-            start.values,
-            start.spread,
+            start,
             options,
-            theta_e=start.theta_e,
-            centre=start.centre,
         )
         samples = self._samples(outcome, generator, held=known is not None)
         provenance = self._provenance(options, seed)

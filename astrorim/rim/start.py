@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["Start", "encoder_start", "known_start"]
 
 _NUM_SAMPLES = 256
+_QUANTILES = (0.03, 0.97)  # of theta_E, for the candidates beside the mean
 
 
 @dataclass(frozen=True)
@@ -39,12 +40,21 @@ class Start:
         Einstein radius, for where to look for arcs.
     centre : Tensor, (B, 2), arcsec
         Position (x, y) of the lens, for the same.
+    candidates : Tensor, (K, B, P), or None
+        Several starts to choose from, ``values`` among them.
     """
 
     values: Tensor
     spread: Tensor
     theta_e: Tensor
     centre: Tensor
+    candidates: Tensor | None = None
+
+    def select(self, index: Tensor) -> Start:
+        """The start of some lenses, without the candidates."""
+        return Start(
+            self.values[index], self.spread[index], self.theta_e[index], self.centre[index]
+        )
 
 
 @torch.no_grad()
@@ -94,27 +104,34 @@ def encoder_start(
             for key in (letter, LIGHT_PREFIX + letter):
                 samples[..., names.index_of(key)] -= 0.5 * data.pixel_scale
     positive = is_positive(system.parameters, samples)
-    place = samples.new_empty(len(data), len(system.parameters))
-    spread = torch.empty_like(place)
+    # Beside the mean, a small and a large Einstein radius that the posterior allows, each
+    # with the other parameters that go with it.
+    order = samples[..., names.index_of("theta_E")].argsort(dim=0)
+    ends = [order[int(q * (len(order) - 1))] for q in _QUANTILES]
+    lens = torch.arange(len(data), device=samples.device)
+    places = samples.new_empty(1 + len(ends), len(data), len(system.parameters))
+    spread = torch.empty_like(places[0])
     for column, parameter in enumerate(system.parameters):
         if parameter.name in names.names:
             # in the coordinates of this system, whose model may declare another support
             drawn = to_coordinates(
                 samples[..., names.index_of(parameter.name)], positive[column]
             )
-            place[:, column], spread[:, column] = drawn.mean(dim=0), drawn.std(dim=0)
+            places[0, :, column], spread[:, column] = drawn.mean(dim=0), drawn.std(dim=0)
+            for number, end in enumerate(ends, start=1):
+                places[number, :, column] = drawn[end, lens]
         else:
             edges = to_coordinates(samples.new_tensor(parameter.prior), positive[column])
-            place[:, column] = edges.mean()
+            places[..., column] = edges.mean()
             spread[:, column] = (edges[1] - edges[0]) / 4
-    values = from_coordinates(place, positive)
-    lowest, highest = system.supports(values)
-    values = torch.minimum(torch.maximum(values, lowest), highest)
+    candidates = from_coordinates(places, positive)
+    lowest, highest = system.supports(candidates)
+    candidates = torch.minimum(torch.maximum(candidates, lowest), highest)
     theta_e = samples[..., names.index_of("theta_E")].median(dim=0).values
     centre = torch.stack(
         [samples[..., names.index_of(k)].mean(dim=0) for k in ("x0", "y0")], dim=1
     )
-    return Start(values, spread.clamp_min(1e-5), theta_e, centre)
+    return Start(candidates[0], spread.clamp_min(1e-5), theta_e, centre, candidates)
 
 
 def known_start(
@@ -164,4 +181,4 @@ def known_start(
         theta_e = values[:, names.index("theta_E")]
     if "x0" in names and "y0" in names:
         centre = values[:, [names.index("x0"), names.index("y0")]]
-    return replace(start, values=values, theta_e=theta_e, centre=centre)
+    return replace(start, values=values, theta_e=theta_e, centre=centre, candidates=None)
