@@ -8,6 +8,7 @@ import torch
 from astrorim.lensing import ForwardModel
 from astrorim.rim.joint import JointOptions, infer_jointly
 from astrorim.rim.parameter_step import is_positive
+from astrorim.rim.start import Start
 
 START_ERROR = 0.02
 OPTIONS = JointOptions(num_rounds=2, source_size=16, num_steps=2, num_early_steps=1)
@@ -26,8 +27,9 @@ def spread(system, values):
 
 @pytest.fixture
 def infer(system, cell, place):
-    def run(data, start, spread, options=OPTIONS, place=place):
-        return infer_jointly(cell, ForwardModel(system, data), start, spread, options, **place)
+    def run(data, values, spread, options=OPTIONS, place=place, candidates=None):
+        start = Start(values, spread, **place, candidates=candidates)
+        return infer_jointly(cell, ForwardModel(system, data), start, options)
 
     return run
 
@@ -105,3 +107,16 @@ def test_masked_pixels_have_no_influence(infer, data, start, spread):
     results = [infer(d, start, spread) for d in (masked, other)]
     assert torch.equal(results[0].values, results[1].values)
     assert torch.equal(results[0].source, results[1].source)
+
+
+def test_best_of_several_starts_goes_on(infer, system, data, start, spread):
+    # two candidates with a wrong Einstein radius, the good one in another place per lens
+    wrong = start.clone()
+    wrong[:, system.parameters.index_of("theta_E")] *= 1.4
+    candidates = torch.stack([wrong, wrong, wrong])
+    for lens, place in enumerate((2, 0, 1)):
+        candidates[place, lens] = start[lens]
+    chosen = infer(data, start, spread, candidates=candidates)
+    alone = infer(data, start, spread, candidates=start[None])
+    torch.testing.assert_close(chosen.values, alone.values, rtol=1e-7, atol=1e-9)
+    torch.testing.assert_close(chosen.chi2, alone.chi2, rtol=1e-7, atol=0)
