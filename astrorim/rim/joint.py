@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -157,7 +157,7 @@ class _JointInference:
     ) -> None:
         self.cell, self.model, self.options = cell, model, options
         self._where = {"theta_e": start.theta_e, "centre": start.centre}
-        self._prior = {
+        self._prior: dict[str, Any] = {
             "prior_mean": to_coordinates(
                 start.values, is_positive(model.system.parameters, start.values)
             ),
