@@ -11,14 +11,14 @@ light trade against one another by factors, and a factor never makes them negati
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from astrorim.lensing.convolution import Convolution, bin_kernel, bin_pixels
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from torch import Tensor
 
@@ -106,9 +106,6 @@ def curvature_factors(
     margin = kernel.shape[-1] // 2
     blur = Convolution(kernel, model.shape)
     area = data.pixel_scale[:, None, None] ** 2
-    # A coarser grid misses the core's slope, and with it the sign of steps of the centre.
-    light_k = model.light_supersampling
-    light_x, light_y = model.positions(light_k)
 
     def fitted(scene: Tensor) -> Tensor:
         excess = m - margin
@@ -120,22 +117,23 @@ def curvature_factors(
             scene = torch.nn.functional.pad(scene, (-excess,) * 4)
         return blur.apply(scene) * area
 
-    derivatives = []
-    for index in range(len(system.parameters)):
-        tangent = torch.zeros_like(values)
-        tangent[:, index] = 1
-        if index < system.num_lens:
-            _, (d_x, d_y) = torch.func.jvp(  # type: ignore[misc]
-                lambda v: system.trace(x, y, v), (values,), (tangent,)
-            )
-            derivatives.append(fitted(slope_x * d_x + slope_y * d_y))
-        else:
-            _, d_light = torch.func.jvp(  # type: ignore[misc]
-                lambda v: system.light_surface_brightness(light_x, light_y, v),
-                (values,),
-                (tangent,),
-            )
-            derivatives.append(fitted(bin_pixels(d_light, light_k)))
+    def along(function: Callable[[Tensor], Any], first: int, last: int) -> Any:
+        """Derivatives of a function of the parameters first to last - 1, one leading axis."""
+        directions = torch.eye(values.shape[1], dtype=values.dtype, device=values.device)
+        directions = directions[first:last, None].expand(-1, len(values), -1)
+        # All directions at once: forward mode costs as much for one as for a few.
+        return torch.func.vmap(
+            lambda direction: torch.func.jvp(function, (values,), (direction,))[1]
+        )(directions)
+
+    d_x, d_y = along(lambda v: system.trace(x, y, v), 0, system.num_lens)
+    derivatives = [fitted(slope_x * a + slope_y * b) for a, b in zip(d_x, d_y, strict=True)]
+    if system.light is not None:
+        core = model.light_core(values)
+        d_light = along(
+            lambda v: model.light_scene(v, core), system.num_lens, len(system.parameters)
+        )
+        derivatives += [fitted(bin_pixels(d, model.sampling)) for d in d_light]
     return torch.stack(derivatives, dim=1)
 
 
