@@ -18,7 +18,7 @@ from astrorim.cli.terminal import LOGGER
 
 __all__ = ["add_parser", "run"]
 
-_WRITTEN = ("state.safetensors", "state.json", "weights.safetensors", "log.csv")
+_WRITTEN = ("state.safetensors", "weights.safetensors", "log.csv")
 
 
 def add_parser(commands: Subparsers) -> None:

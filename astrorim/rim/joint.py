@@ -288,7 +288,7 @@ def _best_start(
     for _ in range(num_rounds):
         at = trials.round(at, options.relaxation)
     # The parameters after the last step are not judged yet: judge what was.
-    chosen = at.best_chi2.reshape(number, batch).argmin(dim=0)
+    chosen = at.best_chi2.nan_to_num(nan=torch.inf).reshape(number, batch).argmin(dim=0)
     keep = chosen * batch + torch.arange(batch, device=candidates.device)
     return _Progress(
         at.values[keep],

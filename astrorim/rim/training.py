@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors import safe_open
+from safetensors.torch import save_file
 
 from astrorim.exceptions import CheckpointError
 from astrorim.rim.checkpoint import Checkpoint, save_checkpoint
@@ -30,10 +31,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Trainer", "TrainingOptions"]
 
-_FIRST_EVALUATION_SEED = 10**9
+_VALIDATION_SEED = 10**9 - 1
 _STATE = "state.safetensors"
 _WEIGHTS = "weights.safetensors"
 _LOG = "log.csv"
+_NUMBERS = "astrorim"
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ class TrainingOptions:
     learning_rate : float, optional
         Peak of the schedule: a linear warm-up, then a half cosine.
     seed : int, optional
-        Of the dataset; below 10^9, since evaluation owns the seeds above.
+        Of the dataset; below 10^9 - 1, since validation and evaluation own the others.
     pixel_scales : tuple of float, optional
         Range of the detector's pixel scale, arcsec, drawn per batch.
     warm_up : int, optional
@@ -92,10 +94,10 @@ class TrainingOptions:
     wide_light: bool = False
 
     def __post_init__(self) -> None:
-        if not 0 <= self.seed < _FIRST_EVALUATION_SEED:
+        if not 0 <= self.seed < _VALIDATION_SEED:
             raise ValueError(
-                f"seed must be between 0 and 10^9 - 1 for training, got {self.seed}; "
-                "seeds above are kept for evaluation"
+                f"seed must be between 0 and 10^9 - 2 for training, got {self.seed}; "
+                "10^9 - 1 is kept for validation, seeds above for evaluation"
             )
         for name in ("minutes", "batch_size", "learning_rate", "clip", "report_minutes"):
             if not getattr(self, name) > 0:
@@ -180,7 +182,7 @@ class Trainer:
         self.directory.mkdir(parents=True, exist_ok=True)
         if self.options.num_threads:
             torch.set_num_threads(self.options.num_threads)
-        validation = self._simulate(0, 64, seed=_FIRST_EVALUATION_SEED - 1)
+        validation = self._simulate(0, 64, seed=_VALIDATION_SEED)
         begun = last_report = time.monotonic()
         losses: list[float] = []
         checkpoint = None
@@ -220,9 +222,9 @@ class Trainer:
         path = self.directory / _STATE
         if not path.is_file():
             return False
-        tensors = load_file(path)
-        with (self.directory / "state.json").open(encoding="utf-8") as file:
-            stored = json.load(file)
+        with safe_open(path, framework="pt") as file:
+            stored = json.loads(file.metadata()[_NUMBERS])
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
         same = self._identity()
         if stored["identity"] != same:
             raise CheckpointError(
@@ -254,6 +256,8 @@ class Trainer:
             "simulator": self.simulator.name,
             "seed": self.options.seed,
             "batch_size": self.options.batch_size,
+            "pixel_scales": list(self.options.pixel_scales),
+            "wide_light": self.options.wide_light,
         }
 
     def _simulate(self, step: int, number: int, *, seed: int) -> SimulatedLenses:
@@ -346,10 +350,6 @@ class Trainer:
             "step_number": self.step_number,
             "minutes_used": self.minutes_used,
         }
-        for name, write in (
-            (_STATE, lambda path: save_file(tensors, path)),
-            ("state.json", lambda path: Path(path).write_text(json.dumps(numbers))),
-        ):
-            temporary = self.directory / f".{name}.tmp"
-            write(temporary)
-            temporary.replace(self.directory / name)
+        temporary = self.directory / f".{_STATE}.tmp"
+        save_file(tensors, temporary, metadata={_NUMBERS: json.dumps(numbers)})
+        temporary.replace(self.directory / _STATE)

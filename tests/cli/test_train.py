@@ -62,7 +62,7 @@ def test_no_resume_removes_the_run_that_is_there(astrorim, short, tmp_path):
     "options, status, complaint",
     [
         (("no-net",), 1, "unknown network 'no-net'; available: flow-encoder, unet-gru"),
-        (("unet-gru", "--seed", 10**9), 1, "seed must be between 0 and 10^9 - 1"),
+        (("unet-gru", "--seed", 10**9), 1, "seed must be between 0 and 10^9 - 2"),
         (("unet-gru", "--pixel-scales", 0.06, 0.04), 2, "must be LO HI with LO <= HI"),
         (("unet-gru", "--simulator", "nothing"), 1, "unknown simulator 'nothing'"),
     ],

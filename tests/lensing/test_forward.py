@@ -416,3 +416,35 @@ def test_one_psf_and_pixel_scale_are_needed_for_each_image(make_data, name):
     data = make_data()
     with pytest.raises(ValueError, match="one entry per image, got 2 images"):
         replace(data, **{name: getattr(data, name)[:1]})
+
+
+def test_light_rendered_finely_near_its_centre_only_is_as_good(make_data, deviation):
+    """A steep galaxy off the centre of a large frame, against fine sub-pixels everywhere."""
+    plugins = load_plugins()
+    system = LensSystem(
+        plugins.lens_models.resolve("sis"), plugins.light_models.create("sersic")
+    )
+    data = make_data(shape=(72, 65), psf_supersampling=2)
+    scale = float(data.pixel_scale[0])
+    values = torch.tensor([[1.0, 0.0, 0.0, 3.0, 0.6, 5.0, 0.1, -0.2, 7 * scale, -9 * scale]])
+    values = values.to(data.image).expand(len(data), -1)
+    model = ForwardModel(system, data)
+    core = model.light_core(values)
+    assert core is not None
+    whole = model.observe(model.light_scene(values, None), model.sampling)
+    difference = ((model.lens_light(values) - whole).abs() / whole).max()
+    deviation("light beyond its core", float(difference))
+    assert difference < 3e-4
+    assert (difference > 0).all()  # the core is smaller than the frame
+
+
+def test_core_of_a_galaxy_outside_the_frame_is_empty(make_data):
+    plugins = load_plugins()
+    system = LensSystem(
+        plugins.lens_models.resolve("sis"), plugins.light_models.create("sersic")
+    )
+    data = make_data()
+    values = torch.tensor([[1.0, 0.0, 0.0, 3.0, 0.6, 5.0, 0.1, -0.2, 4.9, 4.9]])
+    values = values.to(data.image).expand(len(data), -1)
+    model = ForwardModel(system, data)
+    assert torch.isfinite(model.lens_light(values)).all()

@@ -1,0 +1,82 @@
+"""Quality flags say what is wrong, and only where something is."""
+
+from __future__ import annotations
+
+import astropy.units as u
+import numpy as np
+import pytest
+
+from astrorim.parameters import Parameter
+from astrorim.results.quality import FLAG_ADVICE, quality_flags
+
+THETA_E = Parameter("theta_E", "b", u.arcsec, (0.001, 20.0), (0.05, 3.0), "Einstein radius")
+
+
+def test_a_good_fit_has_no_flag(make_reconstruction):
+    assert quality_flags(make_reconstruction(), [THETA_E]) == {}
+
+
+def test_arcs_of_another_lens_are_flagged(make_reconstruction):
+    result = make_reconstruction()
+    arcs = result.arcs
+    result.forward_image = result.forward_image - arcs + np.roll(arcs, 6, axis=1)
+    flags = quality_flags(result)
+    assert "arc-misfit" in flags
+    assert "expected" in flags["arc-misfit"]
+
+
+def test_noise_map_one_and_a_half_times_too_large_is_noticed(make_reconstruction):
+    result = make_reconstruction()
+    result.observation.uncertainty.array = result.observation.uncertainty.array * 1.5
+    flags = quality_flags(result)
+    assert set(flags) == {"noise-overestimated"}
+    assert "0.6" in flags["noise-overestimated"]
+
+
+def test_noise_map_too_small_does_not_pass_for_a_misfit_of_the_arcs(make_reconstruction):
+    """The expectation follows the scatter on blank sky."""
+    result = make_reconstruction()
+    result.observation.uncertainty.array = result.observation.uncertainty.array / 1.5
+    assert result.arc_reduced_chi2 > 1.5
+    assert "arc-misfit" not in quality_flags(result)
+
+
+def test_a_model_without_arcs_is_flagged(make_reconstruction):
+    result = make_reconstruction()
+    result.forward_image = result.forward_image - result.arcs
+    assert "no-arcs" in quality_flags(result)
+
+
+@pytest.mark.parametrize("edge", THETA_E.support)
+def test_parameter_at_its_bound_is_named(make_reconstruction, edge):
+    result = make_reconstruction()
+    result.lens["theta_E"] = edge
+    flags = quality_flags(result, [THETA_E])
+    assert "theta_E" in flags["parameter-at-bound"]
+
+
+def test_source_cut_by_its_frame_is_flagged(make_reconstruction):
+    result = make_reconstruction()
+    source = result.source.copy()
+    source[0] = source.max()
+    result.source = source
+    assert "source-at-edge" in quality_flags(result)
+
+
+def test_negative_source_is_flagged(make_reconstruction):
+    result = make_reconstruction()
+    result.source = result.source - 0.2 * result.source.max()
+    assert "negative-source" in quality_flags(result)
+
+
+def test_arcs_that_leave_the_image_are_flagged(make_reconstruction):
+    result = make_reconstruction()
+    result.forward_image = result.forward_image - result.arcs + np.roll(result.arcs, 25, axis=0)
+    assert "arcs-at-frame-edge" in quality_flags(result)
+
+
+def test_every_flag_has_advice(make_reconstruction):
+    result = make_reconstruction()
+    result.forward_image = result.forward_image * 0
+    for name, text in quality_flags(result).items():
+        assert text.startswith(FLAG_ADVICE[name])
