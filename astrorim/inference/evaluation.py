@@ -29,6 +29,7 @@ FIRST_EVALUATION_SEED = 10**9
 """Seeds from here on are never trained on."""
 
 _CATASTROPHIC = 0.1
+_STEP = "source_error_step_"
 _BOUNDED = ("b", "q", "x0", "y0", "gamma")
 
 
@@ -91,7 +92,13 @@ def _blank_and_known(
     return [
         {"method": "blank image"} | _source_measures(np.zeros_like(truth), truth),
         {"method": "RIM, lens known", "seconds": seconds, "reduced_chi2": result.reduced_chi2}
-        | _source_measures(_on_truth(result, grid), truth),
+        | _source_measures(_on_truth(result, grid), truth)
+        | {
+            f"{_STEP}{number}": metrics.source_error(
+                metrics.resample_source(step, result.source_grid, grid), truth
+            )
+            for number, step in enumerate(result.steps["source"], start=1)
+        },
     ]
 
 
@@ -248,7 +255,8 @@ def summary_table(table: Table) -> Table:
     """
     methods = list(dict.fromkeys(table["method"]))
     lines: dict[str, list[str]] = {"measure": []} | {method: [] for method in methods}
-    for name, describe in _ROWS:
+    steps = [(name, _interval) for name in table.colnames if name.startswith(_STEP)]
+    for name, describe in [*_ROWS, *steps]:
         if name not in table.colnames:
             continue
         lines["measure"].append(name)

@@ -66,7 +66,8 @@ class Reconstruction:
     flags : dict of str to str
         Quality flags raised by this fit, each with advice.
     steps : dict of str to ndarray
-        History, for example ``reduced_chi2`` after each step of the RIM.
+        History: ``reduced_chi2`` after each round of the inference, and ``source``,
+        (T, n, m), after each step of the last recurrence.
     provenance : dict
         Versions, checksum of the weights, options, seed, checksum of the input.
     units : dict of str to `~astropy.units.UnitBase`, optional

@@ -371,7 +371,15 @@ class RIMReconstructor:
             lens=lens,
             light=light_values,
             samples=chains,
-            steps={"reduced_chi2": numpy(outcome.chi2[index])},
+            steps={
+                "reduced_chi2": numpy(outcome.chi2[index]),
+                "source": np.stack(
+                    [
+                        numpy(step[index], unit_flux).astype(np.float32)
+                        for step in outcome.source_steps
+                    ]
+                ),
+            },
             provenance=provenance | {"data_sha256": checksum},
         )
         result.flags.update(quality_flags(result, self.system.parameters))

@@ -39,6 +39,12 @@ def test_the_shipped_networks_beat_the_blank_image(table):
     assert (table[table["method"] != "blank image"]["source_error"] < 0.6).all()
 
 
+def test_steps_of_the_recurrence_improve_the_source(table):
+    known = table[table["method"] == "RIM, lens known"]
+    assert (known["source_error_step_6"] < known["source_error_step_1"]).all()
+    np.testing.assert_allclose(known["source_error_step_6"], known["source_error"], rtol=1e-5)
+
+
 def test_inferred_parameters_are_judged(table):
     inferred = table[table["method"] == "RIM, lens inferred"]
     assert (np.abs(inferred["theta_E_error"]) < 0.1).all()
