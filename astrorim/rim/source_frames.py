@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 __all__ = ["frames_from_arcs"]
 
 _SIGNAL_TO_NOISE = 3.0  # of pixels, smoothed over 3 x 3, that count as arc
+_FAINTEST = 0.05  # of the arcs' peak: what is fainter may be a halo of the lens galaxy
+_NUM_BRIGHTEST = 20  # pixels of the ring; the faintest of them is its peak
 _INNER_RADIUS = 0.4  # in Einstein radii: what lies inside is dominated by the lens light
 _OUTER_RADIUS = 2.2  # in Einstein radii: what lies outside belongs to neighbours
 _QUANTILE = 0.01  # of the arc's light left out at each side
@@ -46,9 +48,10 @@ def frames_from_arcs(
 ) -> SourceFrames:
     r"""Choose each source's frame from the traced positions of significant arc light.
 
-    Pixels whose light, the lens galaxy's subtracted, exceeds three times the noise are
-    traced to the source plane; the frame is centred between the light-weighted 1st and
-    99th percentile of their positions and covers 1.7 times the larger of the two spreads.
+    Pixels whose light, the lens galaxy's subtracted, exceeds three times the noise and a
+    twentieth of the arcs' peak are traced to the source plane; the frame is centred between
+    the light-weighted 1st and 99th percentile of their positions and covers 1.7 times the
+    larger of the two spreads.
 
     Parameters
     ----------
@@ -90,9 +93,9 @@ def frames_from_arcs(
     ring = (radius > _INNER_RADIUS) & (radius < _OUTER_RADIUS) & (data.good > 0)
     # A demagnified pixel far from the ring would widen the frame for the sake of noise.
     near = torch.hypot(beta_x - x0, beta_y - y0) < _LARGEST * theta_e
-    weight = torch.where(
-        ring & near & (smooth > _SIGNAL_TO_NOISE * noise), smooth, 0.0
-    ).flatten(1)
+    peak = torch.where(ring, smooth, 0.0).flatten(1).topk(_NUM_BRIGHTEST, dim=1).values[:, -1]
+    least = torch.maximum(_SIGNAL_TO_NOISE * noise, _FAINTEST * peak[:, None, None])
+    weight = torch.where(ring & near & (smooth > least), smooth, 0.0).flatten(1)
     levels = weight.new_tensor([_QUANTILE, 1 - _QUANTILE])
     edges_x = _weighted_quantiles(beta_x.flatten(1), weight, levels)
     edges_y = _weighted_quantiles(beta_y.flatten(1), weight, levels)
