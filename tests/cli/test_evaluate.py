@@ -32,6 +32,5 @@ def test_one_lens_is_evaluated_into_two_files(tmp_path, capsys):
 
 
 def test_a_file_of_another_kind_is_refused(tmp_path):
-    with pytest.raises(SystemExit) as stopped:
+    with pytest.raises(SystemExit, match="2"):
         main(["evaluate", "foundation", "--output", str(tmp_path / "table.txt")])
-    assert stopped.value.code == 2
