@@ -9,9 +9,11 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 from astropy.table import Table
 
 from astrorim.grid import SourceGrid
@@ -79,8 +81,28 @@ def _parameter_measures(
     return measures
 
 
+def _untrained(reconstructor: RIMReconstructor) -> RIMReconstructor:
+    """The same with fresh weights of the recurrence: what training is measured against."""
+    from astrorim.plugins import load_plugins
+    from astrorim.rim import RIMReconstructor as Reconstructor
+
+    recurrence = reconstructor.recurrence
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        fresh = load_plugins().networks.create(recurrence.backend)
+        network = fresh.build(**recurrence.architecture).eval()
+    return Reconstructor(
+        reconstructor.encoder,
+        replace(recurrence, network=network, sha256=""),
+        lens_model=reconstructor.lens_model,
+        light_model=reconstructor.light_model,
+        device=reconstructor.device,
+    )
+
+
 def _blank_and_known(
     reconstructor: RIMReconstructor,
+    untrained: RIMReconstructor,
     observation: LensObservation,
     known: dict[str, float],
     truth: np.ndarray,
@@ -89,8 +111,11 @@ def _blank_and_known(
     begun = time.perf_counter()
     result = reconstructor.reconstruct(observation, known=known)
     seconds = time.perf_counter() - begun
+    before = untrained.reconstruct(observation, known=known)
     return [
         {"method": "blank image"} | _source_measures(np.zeros_like(truth), truth),
+        {"method": "untrained RIM, lens known", "reduced_chi2": before.reduced_chi2}
+        | _source_measures(_on_truth(before, grid), truth),
         {"method": "RIM, lens known", "seconds": seconds, "reduced_chi2": result.reduced_chi2}
         | _source_measures(_on_truth(result, grid), truth)
         | {
@@ -134,8 +159,8 @@ def evaluate_simulator(
     Returns
     -------
     `~astropy.table.Table`
-        Three rows for each lens, column ``method``: a blank image, the RIM with the lens
-        known, everything inferred.
+        Four rows for each lens, column ``method``: a blank image, an untrained RIM and the
+        trained one with the lens known, everything inferred.
 
     Raises
     ------
@@ -148,6 +173,7 @@ def evaluate_simulator(
             "training uses the seeds below"
         )
     rows: list[dict[str, Any]] = []
+    untrained = _untrained(reconstructor)
     for index in range(number):
         simulated = simulator.simulate(1, seed=seed, start=index)
         observation = to_observation(simulated, 0)
@@ -156,7 +182,9 @@ def evaluate_simulator(
         truth = simulated.source_image[0].double().numpy()
         x0, y0 = simulated.source_centre[0].tolist()
         grid = SourceGrid(truth.shape, float(simulated.source_pixel_scale[0]), x0, y0)  # type: ignore[arg-type]
-        judged = _blank_and_known(reconstructor, observation, lens | light, truth, grid)
+        judged = _blank_and_known(
+            reconstructor, untrained, observation, lens | light, truth, grid
+        )
         begun = time.perf_counter()
         result = reconstructor.reconstruct(observation, num_iterations=num_iterations)
         seconds = time.perf_counter() - begun

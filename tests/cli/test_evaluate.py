@@ -24,7 +24,7 @@ def test_one_lens_is_evaluated_into_two_files(tmp_path, capsys):
     assert main([*arguments, "--output", str(output)]) == 0
     assert capsys.readouterr().out.strip() == str(output)
     assert "RIM, lens inferred" in output.read_text(encoding="utf-8")
-    assert len(Table.read(output.with_suffix(".ecsv"))) == 3
+    assert len(Table.read(output.with_suffix(".ecsv"))) == 4
     assert sorted(p.name for p in output.parent.iterdir()) == [
         "foundation.ecsv",
         "foundation.rst",
