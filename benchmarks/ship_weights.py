@@ -4,7 +4,7 @@ Run after both trainings, from the top of the checkout::
 
     astrorim train unet-gru --output-dir runs/rim --minutes 62 --batch-size 12 \
         --learning-rate 1.5e-3 --pixel-scales 0.036 0.056 --mixed-precision --num-threads 1
-    astrorim train flow-encoder --output-dir runs/encoder --minutes 62 --batch-size 32 \
+    astrorim train flow-encoder --output-dir runs/encoder --minutes 44 --batch-size 32 \
         --learning-rate 1e-3 --pixel-scales 0.036 0.056 --mixed-precision --num-threads 1 \
         --wide-light
     python benchmarks/ship_weights.py runs/encoder runs/rim

@@ -86,7 +86,7 @@ class TrainingOptions:
     seed: int = 1
     pixel_scales: tuple[float, float] = (0.04, 0.04)
     warm_up: int = 50
-    decay: float = 0.998
+    decay: float = 0.995
     clip: float = 1.0
     report_minutes: float = 2.0
     num_threads: int = 0
