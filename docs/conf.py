@@ -9,8 +9,7 @@ from sphinx_astropy.conf.v3 import *
 sys.path.insert(0, str(Path(__file__).parent))
 from command_help import write_command_help
 from reference_pages import write_reference_pages
-from registry_tables import write_registry_tables
-from weights_table import write_weights_table
+from registry_tables import write_registry_tables, write_weights_table
 
 project = "AstroRIM"
 author = "AstroRIM developers"

@@ -1,4 +1,4 @@
-"""Writes tables of the built-in plugins and of their parameters, from the registries."""
+"""Writes tables of the built-in plugins, their parameters and weights, from the registries."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from astrorim.plugins import load_plugins
+from astrorim.rim import load_checkpoint
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from astrorim.parameters import Parameter
 
-__all__ = ["write_registry_tables"]
+__all__ = ["write_registry_tables", "write_weights_table"]
 
 BUILTIN = "astrorim-builtin"
 
@@ -64,3 +65,40 @@ def write_registry_tables(folder: Path) -> None:
                 title = f"Parameters of the {registry.kind} ``{entry.name}``"
                 tables += list_table(title, header, map(parameter_row, parameters))
     (folder / "builtin_parameters.inc").write_text("\n".join(tables), encoding="utf-8")
+
+
+def write_weights_table(path: Path) -> None:
+    """Write the table of every network backend that comes with weights.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file to write.
+    """
+    plugins = load_plugins()
+    rows = []
+    for name in plugins.networks.names():
+        file = plugins.networks.create(name).weights()
+        if file is None:
+            continue
+        checkpoint = load_checkpoint(file, plugins)
+        about = checkpoint.provenance
+        numbers = sum(p.numel() for p in checkpoint.network.parameters())
+        measures = ", ".join(f"{k} {v:.3g}" for k, v in about["measures"].items())
+        rows.append(
+            (
+                f"``{name}``",
+                checkpoint.role,
+                f"{numbers / 1e6:.2f} million",
+                f"{file.stat().st_size / 1e6:.1f} MB",
+                f"{about['simulator']}, {about['lenses_seen']} lenses",
+                f"{about['minutes']:.0f} minutes on {about['hardware']}",
+                measures,
+                f"``{checkpoint.sha256[:12]}``",
+            )
+        )
+    header = (
+        "backend", "role", "parameters", "file", "trained on", "wall time", "validation",
+        "sha256",
+    )  # fmt: skip
+    path.write_text("\n".join(list_table("Shipped weights", header, rows)), encoding="utf-8")
