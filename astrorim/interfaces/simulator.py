@@ -54,11 +54,25 @@ class SimulatedLenses:
     source_centre : Tensor, (B, 2), arcsec
         Position (x, y) of the centre of ``source_image``.
     metadata : mapping of str to Tensor, (B,)
-        Everything else drawn: redshifts, magnitudes, exposure, gain, sky and so on.
+        Everything else drawn: redshifts, magnitudes, exposure, gain, sky and so on; and
+        ``effect_<name>``, one where an effect was applied and zero where not.
     seed : int
         Seed of the dataset.
     index : Tensor, (B,)
         Number of each lens in the dataset; a lens depends on (seed, index) alone.
+    simulator : str, optional
+        Name of the simulator.
+    other_light : Tensor, (B, H, W), counts, optional
+        Part of ``noise_free`` that is neither arcs nor the lens galaxy: neighbours, field
+        stars, the light of a second deflector. None where there is none.
+    rendering_psf : Tensor, (B, K, K), optional
+        Kernel that the images were rendered with, sampled like ``psf``; None where it is
+        ``psf`` itself.
+    cosmic_rays : Tensor, (B, H, W), bool, optional
+        Pixels hit by cosmic rays; None where there are none.
+    noise_kernel : Tensor, (B, N, N), optional
+        Noise divided by its standard deviation is white noise convolved with this kernel,
+        whose squares sum to one; N is odd. None for white noise.
     """
 
     image: Tensor
@@ -79,6 +93,11 @@ class SimulatedLenses:
     seed: int
     index: Tensor
     metadata: Mapping[str, Tensor] = field(default_factory=dict)
+    simulator: str = ""
+    other_light: Tensor | None = None
+    rendering_psf: Tensor | None = None
+    cosmic_rays: Tensor | None = None
+    noise_kernel: Tensor | None = None
 
     def __len__(self) -> int:
         return int(self.image.shape[0])
