@@ -9,7 +9,12 @@ import torch
 from astrorim.grid import ImageGrid
 from astrorim.lensing import convolve
 from astrorim.plugins import load_plugins
-from astrorim_plugins.simulators.rendering import SuperGrid, even_length, separable_collect
+from astrorim_plugins.simulators.rendering import (
+    SuperGrid,
+    even_length,
+    fourier_collect,
+    separable_collect,
+)
 
 
 def kernel_for(grid, fwhm, dtype, size=13):
@@ -103,3 +108,88 @@ def test_long_arrays_are_cut_into_whole_vectors_by_any_usual_number_of_threads()
         for threads in (1, 2, 3, 4, 5, 6, 8, 10, 12):
             assert even_length(number) % (32 * threads) == 0
     assert even_length(30_000) == 30_000
+
+
+def blurred_directly(scene, kernel, grid):
+    """Convolution as a sum, zero outside the scene, then the sum over sub-pixels."""
+    k, (ny, nx) = grid.supersampling, grid.shape
+    half, start = kernel.shape[-1] // 2, grid.margin * grid.supersampling
+    padded = torch.nn.functional.pad(scene, (half,) * 4)
+    blurred = torch.stack(
+        [
+            torch.nn.functional.conv2d(one[:, None], own.flip(0, 1)[None, None])[:, 0]
+            for one, own in zip(padded, kernel, strict=True)
+        ]
+    )
+    frame = blurred[..., start : start + ny * k, start : start + nx * k]
+    sums = frame.unflatten(2, (ny, k)).unflatten(4, (nx, k)).sum(dim=(3, 5))
+    return sums * grid.spacing**2
+
+
+@pytest.mark.parametrize("supersampling", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize(
+    ("margin", "size"), [(0, 1), (2, 3), (3, 13), (1, 15), (2, 41), (0, 7), (1, 131)]
+)
+def test_fourier_collecting_is_direct_convolution_for_any_kernel(
+    supersampling, margin, size, generator
+):
+    """Lopsided kernels, narrower and wider than the margin and wider than the frame."""
+    grid = SuperGrid((7, 11), 0.04, supersampling, margin)
+    shape = [(n + 2 * margin) * supersampling for n in grid.shape]
+    scene = torch.rand((2, 2, *shape), dtype=torch.float64, generator=generator)
+    kernel = torch.rand((2, size, size), dtype=torch.float64, generator=generator)
+    kernel = kernel / kernel.sum(dim=(1, 2), keepdim=True)
+    expected = blurred_directly(scene, kernel, grid)
+    image = fourier_collect(scene, kernel, grid)
+    torch.testing.assert_close(image, expected, rtol=0, atol=1e-12 * float(expected.max()))
+
+
+@pytest.mark.parametrize("supersampling", [1, 2, 4])
+def test_fourier_and_separable_collecting_agree_for_round_gaussians(supersampling, generator):
+    grid = SuperGrid((24, 31), 0.04, supersampling, margin=6)
+    columns, rows = grid.axes("cpu")
+    shape = (2, 2, len(rows), len(columns))
+    scene = torch.rand(shape, dtype=torch.float64, generator=generator)
+    kernel = kernel_for(grid, [0.05, 0.09], torch.float64)
+    expected = separable_collect(scene, kernel, grid)
+    image = fourier_collect(scene, kernel, grid)
+    torch.testing.assert_close(image, expected, rtol=0, atol=1e-12 * float(expected.max()))
+
+
+def test_fourier_collecting_gives_the_same_bits_for_any_batch_and_threads(generator):
+    grid = SuperGrid((96, 96), 0.04, 4, margin=8)
+    columns, rows = grid.axes("cpu")
+    scene = torch.rand((3, 2, len(rows), len(columns)), generator=generator)
+    kernel = kernel_for(grid, [0.06, 0.08, 0.1], torch.float32, size=61)
+    threads = torch.get_num_threads()
+    images = {}
+    try:
+        for number in (1, 2):
+            torch.set_num_threads(number)
+            images[number] = fourier_collect(scene, kernel, grid)
+    finally:
+        torch.set_num_threads(threads)
+    assert torch.equal(images[1], images[2])
+    assert torch.equal(fourier_collect(scene[1:2], kernel[1:2], grid)[0], images[1][1])
+
+
+def test_fourier_collecting_in_single_precision_is_good_to_a_millionth_of_the_peak(generator):
+    grid = SuperGrid((48, 48), 0.04, 4, margin=8)
+    columns, rows = grid.axes("cpu")
+    shape = (1, 2, len(rows), len(columns))
+    scene = torch.rand(shape, dtype=torch.float64, generator=generator)
+    kernel = kernel_for(grid, [0.1], torch.float64, size=61)
+    image = fourier_collect(scene.float(), kernel.float(), grid).double()
+    expected = fourier_collect(scene, kernel, grid)
+    torch.testing.assert_close(image, expected, rtol=0, atol=1e-6 * float(expected.max()))
+
+
+def test_fourier_collecting_is_differentiable(generator):
+    grid = SuperGrid((3, 4), 0.04, 2, margin=1)
+    scene = torch.rand((1, 1, 10, 12), dtype=torch.float64, generator=generator)
+    kernel = torch.rand((1, 5, 5), dtype=torch.float64, generator=generator)
+    scene.requires_grad_()
+    kernel.requires_grad_()
+    assert torch.autograd.gradcheck(
+        lambda one, own: fourier_collect(one, own, grid), (scene, kernel)
+    )
