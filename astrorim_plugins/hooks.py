@@ -39,9 +39,9 @@ ASTRORIM_API_VERSION = 1
 def _deferred(module: str, name: str) -> Callable[..., Any]:
     """Return a factory that imports ``module`` and calls its class ``name``."""
 
-    def create(**options: Any) -> Any:
+    def create(*arguments: str, **options: Any) -> Any:
         cls = getattr(importlib.import_module(f"astrorim_plugins.{module}"), name)
-        return cls(**options)
+        return cls(*arguments, **options)
 
     return create
 
@@ -55,6 +55,8 @@ def astrorim_register_lens_models(register: Register[LensModel]) -> None:
     register("nfw", _deferred("lens_models.nfw", "NFW"))
     register("shear", _deferred("lens_models.shear", "Shear"))
     register("mass-sheet", _deferred("lens_models.mass_sheet", "MassSheet"))
+    lenstronomy = _deferred("lens_models.lenstronomy_profile", "LenstronomyProfile")
+    register("lenstronomy", lenstronomy, argument="PROFILE")
 
 
 @hookimpl

@@ -60,7 +60,7 @@ def write_registry_tables(folder: Path) -> None:
     tables: list[str] = []
     for registry in (plugins.lens_models, plugins.light_models):
         for entry in registry:
-            if entry.owner == BUILTIN:
+            if entry.owner == BUILTIN and not entry.argument:
                 parameters = registry.create(entry.name).parameters
                 title = f"Parameters of the {registry.kind} ``{entry.name}``"
                 tables += list_table(title, header, map(parameter_row, parameters))

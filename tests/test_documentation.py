@@ -98,7 +98,8 @@ def test_every_builtin_and_every_parameter_is_in_the_tables(docs_module, tmp_pat
     assert [row.name for row in plugins.table() if f"``{row.name}``" not in names] == []
     for registry in (plugins.lens_models, plugins.light_models):
         for entry in registry:
-            for parameter in registry.create(entry.name).parameters:
+            # what takes an argument has as many tables as there are arguments
+            for parameter in () if entry.argument else registry.create(entry.name).parameters:
                 assert parameter.description in parameters
 
 

@@ -280,4 +280,4 @@ def test_listing_plugins_does_not_load_torch():
         "import sys, json; from astrorim import load_plugins; load_plugins().table(); "
         "print(json.dumps(sorted(sys.modules)))"
     )
-    assert not {"torch", "matplotlib"} & set(run_python(code))
+    assert not {"torch", "matplotlib", "lenstronomy"} & set(run_python(code))

@@ -18,13 +18,14 @@ def parse_composite(name: str) -> tuple[tuple[str, str], ...]:
     Parameters
     ----------
     name : str
-        Names joined by ``+``, each optionally followed by ``@`` and a label, for example
-        ``"sie+shear+sis@2"``.
+        Names joined by ``+``, each optionally followed by a colon and an argument, and by
+        ``@`` and a label, for example ``"sie+shear+sis@2"`` or ``"lenstronomy:EPL+sis@2"``.
 
     Returns
     -------
     tuple of (str, str)
-        Label (empty where none is given) and name of each component, in order.
+        Label (empty where none is given) and name of each component, its argument
+        included, in order.
 
     Raises
     ------
@@ -68,7 +69,8 @@ class LensModelRegistry(Registry[LensModel]):
         name : str
             For example ``"sie"``, ``"sie+shear"`` or ``"sie+shear+sis@2"``. Components of
             a sum share parameters called ``x0`` and ``y0``; a component written with a
-            label, ``sis@2``, has its own, all of its parameters suffixed ``_2``.
+            label, ``sis@2``, has its own, all of its parameters suffixed ``_2``. What
+            follows a colon, as in ``"lenstronomy:EPL"``, is handed to the factory.
 
         Returns
         -------
@@ -81,8 +83,8 @@ class LensModelRegistry(Registry[LensModel]):
         PluginError
             If a component does not implement the interface.
         ValueError
-            If the name is malformed, or components have parameters of the same name that
-            cannot be shared.
+            If the name is malformed, an argument is missing or not wanted, or components
+            have parameters of the same name that cannot be shared.
         """
         parts = parse_composite(name)
         components = [(label, self.create(component)) for label, component in parts]
@@ -110,8 +112,11 @@ class LensModelRegistry(Registry[LensModel]):
         ------
         UnknownNameError
             If a component is not registered.
+        ValueError
+            If the name is malformed, or an argument is missing or not wanted.
         """
+        single = super().canonical_name
         return "+".join(
-            self.entry(component).name + (f"@{label}" if label else "")
+            single(component) + (f"@{label}" if label else "")
             for label, component in parse_composite(name)
         )

@@ -94,9 +94,9 @@ class Plugins:
         }
 
     def table(self) -> list[PluginRow]:
-        """Kind, name, owner, version and aliases of everything registered."""
+        """Kind, name (as it is written), owner, version and aliases of all that there is."""
         return [
-            PluginRow(registry.kind, entry.name, entry.owner, entry.version, entry.aliases)
+            PluginRow(registry.kind, entry.usage, entry.owner, entry.version, entry.aliases)
             for registry in self.by_hook().values()
             for entry in registry
         ]
@@ -129,7 +129,7 @@ def load_plugins(*, entry_points: Iterable[EntryPoint] | None = None) -> Plugins
     >>> from astrorim.plugins import load_plugins
     >>> plugins = load_plugins()
     >>> plugins.lens_models.names()
-    ('sie', 'sis', 'epl', 'nfw', 'shear', 'mass-sheet')
+    ('sie', 'sis', 'epl', 'nfw', 'shear', 'mass-sheet', 'lenstronomy')
     >>> plugins.simulators.entry("v1").name
     'foundation'
     """
@@ -231,8 +231,13 @@ def _collector(
     entries: list[Registration[Any]], owner: str, version: str
 ) -> Callable[..., None]:
     def register(
-        name: str, factory: Callable[..., Any], aliases: Sequence[str] = ()
+        name: str,
+        factory: Callable[..., Any],
+        aliases: Sequence[str] = (),
+        *,
+        argument: str = "",
     ) -> None:
-        entries.append(Registration(name, factory, owner, version, tuple(aliases)))
+        entry = Registration(name, factory, owner, version, tuple(aliases), argument)
+        entries.append(entry)
 
     return register

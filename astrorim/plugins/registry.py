@@ -34,6 +34,9 @@ class Registration(Generic[T]):
         Version of the distribution that the plugin comes in.
     aliases : tuple of str, optional
         Other names of the same thing.
+    argument : str, optional
+        What the text after a colon stands for, for example ``"PROFILE"``, where the
+        factory takes such a text as its one positional argument; empty where not.
 
     Raises
     ------
@@ -46,6 +49,7 @@ class Registration(Generic[T]):
     owner: str
     version: str
     aliases: tuple[str, ...] = ()
+    argument: str = ""
 
     def __post_init__(self) -> None:
         for name in self.all_names:
@@ -64,6 +68,11 @@ class Registration(Generic[T]):
     def all_names(self) -> tuple[str, ...]:
         """The name, then the aliases."""
         return (self.name, *self.aliases)
+
+    @property
+    def usage(self) -> str:
+        """The name as it is to be written: ``"sie"``, or ``"lenstronomy:PROFILE"``."""
+        return f"{self.name}:{self.argument}" if self.argument else self.name
 
 
 class Registry(Generic[T]):
@@ -138,7 +147,7 @@ class Registry(Generic[T]):
         Parameters
         ----------
         name : str
-            Name or alias.
+            Name or alias, with or without an argument after a colon.
 
         Returns
         -------
@@ -149,10 +158,11 @@ class Registry(Generic[T]):
         UnknownNameError
             If there is none; the message lists the names that exist.
         """
+        head = name.partition(":")[0].strip() if isinstance(name, str) else name
         try:
-            return self._by_any_name[name]
+            return self._by_any_name[head]
         except (KeyError, TypeError):
-            raise self._unknown(name) from None
+            raise self._unknown(head) from None
 
     def create(self, name: str, **options: Any) -> T:
         """Make what is registered under a name.
@@ -160,7 +170,8 @@ class Registry(Generic[T]):
         Parameters
         ----------
         name : str
-            Name or alias.
+            Name or alias, followed by a colon and an argument where the factory takes
+            one: ``"lenstronomy:EPL"``.
         **options
             Handed to the factory.
 
@@ -173,20 +184,44 @@ class Registry(Generic[T]):
         ------
         UnknownNameError
             If nothing is registered under that name.
+        ValueError
+            If an argument is missing, or given to what takes none.
         PluginError
             If what the factory returns does not implement the interface.
         """
-        entry = self.entry(name)
-        created = entry.factory(**options)
+        entry, arguments = self._split(name)
+        created = entry.factory(*arguments, **options)
         self._check_class(type(created), entry)
         return created
+
+    def canonical_name(self, name: str) -> str:
+        """The same name with an alias replaced; an argument is kept.
+
+        Parameters
+        ----------
+        name : str
+            As for `create`.
+
+        Returns
+        -------
+        str
+
+        Raises
+        ------
+        UnknownNameError
+            If nothing is registered under that name.
+        ValueError
+            If an argument is missing, or given to what takes none.
+        """
+        entry, arguments = self._split(name)
+        return ":".join([entry.name, *arguments])
 
     def owner(self, name: str) -> str:
         """Name of the plugin that registered ``name``."""
         return self.entry(name).owner
 
     def __contains__(self, name: object) -> bool:
-        return name in self._by_any_name
+        return isinstance(name, str) and name.partition(":")[0] in self._by_any_name
 
     def __iter__(self) -> Iterator[Registration[T]]:
         return iter(self._entries.values())
@@ -196,6 +231,22 @@ class Registry(Generic[T]):
 
     def __repr__(self) -> str:
         return f"<Registry of {len(self)} {self.kind}s: {', '.join(self.names())}>"
+
+    def _split(self, name: str) -> tuple[Registration[T], tuple[str, ...]]:
+        """What is registered, and the text after the colon where there is one."""
+        entry = self.entry(name)
+        _, colon, argument = (text.strip() for text in name.partition(":"))
+        if colon and not entry.argument:
+            raise ValueError(
+                f"{self.kind} {entry.name!r} takes nothing after a colon, got {name!r}; "
+                f"write {entry.usage!r}"
+            )
+        if entry.argument and not argument:
+            raise ValueError(
+                f"{self.kind} {entry.name!r} needs a {entry.argument} after a colon, as in "
+                f"{entry.usage!r}, got {name!r}"
+            )
+        return entry, (argument,) if argument else ()
 
     def _unknown(self, name: str) -> UnknownNameError:
         error = UnknownNameError(self.kind, name, self.names())
@@ -214,9 +265,7 @@ class Registry(Generic[T]):
             )
         missing = set(getattr(cls, "__abstractmethods__", ()))
         missing |= {
-            name
-            for name in inspect.get_annotations(self.interface)
-            if not hasattr(cls, name)
+            name for name in inspect.get_annotations(self.interface) if not hasattr(cls, name)
         }
         if missing:
             raise PluginError(

@@ -56,7 +56,12 @@ class Register(Protocol[T_contra]):
     """What a hook is given: a function that takes a name and a factory."""
 
     def __call__(
-        self, name: str, factory: Callable[..., T_contra], aliases: Sequence[str] = ()
+        self,
+        name: str,
+        factory: Callable[..., T_contra],
+        aliases: Sequence[str] = (),
+        *,
+        argument: str = "",
     ) -> None:
         """Register a factory under a name.
 
@@ -69,6 +74,10 @@ class Register(Protocol[T_contra]):
             called with the options that the user gives, by keyword.
         aliases : sequence of str, optional
             Other names of the same thing.
+        argument : str, optional
+            What a text after a colon stands for, in upper case, for example
+            ``"PROFILE"``: users then write ``name:TEXT``, and the factory gets the text as
+            its one positional argument. Empty for a name that stands alone.
 
         Raises
         ------

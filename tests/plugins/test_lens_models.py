@@ -88,3 +88,47 @@ def test_unknown_component_lists_what_exists(registry):
 
 def test_canonical_name_replaces_aliases(registry):
     assert registry.canonical_name("one-bis + two-bis@2") == "one+two@2"
+
+
+@pytest.fixture
+def with_argument(registry):
+    registry.add(Registration("named", Constant, "test", "1", ("called",), argument="TEXT"))
+    return registry
+
+
+def test_text_after_a_colon_is_handed_to_the_factory(with_argument):
+    assert with_argument.resolve("named:Some_Text").name == "Some_Text"
+    model = with_argument.resolve("one+named:A@2")
+    assert [(label, part.name) for label, part in model.components] == [("", "one"), ("2", "A")]
+
+
+def test_canonical_name_keeps_the_argument(with_argument):
+    assert with_argument.canonical_name("called : A@2+one-bis") == "named:A@2+one"
+
+
+@pytest.mark.parametrize("name", ["named", "named:", "one+named@2"])
+def test_missing_argument_is_refused(with_argument, name):
+    for function in (with_argument.resolve, with_argument.canonical_name):
+        with pytest.raises(
+            ValueError, match="'named' needs a TEXT after a colon, as in 'named:T"
+        ):
+            function(name)
+
+
+def test_argument_of_what_takes_none_is_refused(with_argument):
+    with pytest.raises(ValueError, match="'one' takes nothing after a colon, got 'one:A'"):
+        with_argument.resolve("one:A")
+
+
+def test_unknown_name_with_an_argument_lists_what_exists(with_argument):
+    with pytest.raises(
+        UnknownNameError, match=r"model 'nmed'; available: named, one, two"
+    ) as e:
+        with_argument.resolve("nmed:A")
+    assert e.value.__notes__ == ["did you mean 'named'?"]
+
+
+def test_a_name_with_an_argument_is_in_the_registry(with_argument):
+    assert "named:A" in with_argument
+    assert with_argument.entry("named:A").usage == "named:TEXT"
+    assert with_argument.owner("called:A") == "test"

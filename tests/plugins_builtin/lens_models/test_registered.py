@@ -9,7 +9,7 @@ from astrorim.plugins import load_plugins
 from astrorim.testing import LensModelContract
 from astrorim.testing.checks import check_finite
 
-NAMES = load_plugins().lens_models.names()
+NAMES = [entry.name for entry in load_plugins().lens_models if not entry.argument]
 SUMS = ("sie+shear", "sie+shear+nfw", "epl+shear+sis@2+mass-sheet")
 
 
