@@ -23,7 +23,6 @@ with :math:`L = \ln(x/2)`, :math:`y = 1 - s` and one function for both sides of
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, ClassVar
 
 import astropy.units as u
@@ -47,19 +46,10 @@ __all__ = [
     "nfw_potential",
 ]
 
-# Where the series replace the closed forms, and how many terms then reach 1e-16: about
-# x = 1 for |1 - s| < 0.05, about the centre for s < 0.01.
+# About x = 1, for |1 - s| < 0.05, the series replaces the closed forms; so many terms
+# then reach 1e-16.
 _NEAR_SCALE_RADIUS = 0.05
-_NEAR_CENTRE = 0.01
 _NUM_SCALE_TERMS = 13
-_NUM_CENTRE_TERMS = 9
-
-# 1/sqrt(1 - s) = sum c_n s^n; ln((1 + sqrt(1 - s))/2) = -sum c_n/(2n) s^n, n > 0.
-_BINOMIAL = tuple(math.comb(2 * n, n) / 4**n for n in range(_NUM_CENTRE_TERMS + 1))
-_PRODUCT = tuple(
-    -sum(_BINOMIAL[n - k] * _BINOMIAL[k] / (2 * k) for k in range(1, n + 1))
-    for n in range(1, _NUM_CENTRE_TERMS + 1)
-)
 _ARTANH = tuple(1 / (2 * n + 1) for n in range(_NUM_SCALE_TERMS + 1))
 
 
@@ -73,9 +63,15 @@ def _polynomial(variable: Tensor, coefficients: tuple[float, ...]) -> Tensor:
 def nfw_functions(s: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     r"""Functions of :math:`s = (r/r_s)^2` that an NFW halo is made of.
 
-    Near the centre :math:`L` and :math:`A` cancel in G. There
-    :math:`A + L = -L\, (1/\sqrt{1 - s} - 1) + \ln((1 + \sqrt{1 - s})/2) / \sqrt{1 - s}` is
-    expanded in powers of s.
+    Inside the scale radius :math:`L` and :math:`A` cancel in G. With
+    :math:`w = \sqrt{1 - s}` and :math:`t = s / (1 + w) = 1 - w`, the artanh is a difference
+    of logarithms, and
+
+    .. math::
+        A = \frac{\ln(1 - t/2) - L}{w}, \qquad
+        G = \frac{1}{w} \left[\frac{\ln(1 - t/2)}{s} - \frac{L}{1 + w}\right]
+
+    keep their digits down to the centre, in float32 too.
 
     Parameters
     ----------
@@ -89,22 +85,22 @@ def nfw_functions(s: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """
     L = torch.log(s / 4) / 2
     y = 1 - s
-    centre = s < _NEAR_CENTRE
     scale = y.abs() < _NEAR_SCALE_RADIUS
-    inside = (y > 0) & ~(centre | scale)
+    inside = (y > 0) & ~scale
     outside = (y < 0) & ~scale
 
     # Every branch gets a harmless argument where it is not used, so that its derivatives,
     # which are multiplied by zero there, are finite.
-    s_centre = torch.where(centre, s, 0.0)
-    root_in = torch.sqrt(torch.where(inside, y, 0.5))
+    s_in = torch.where(inside, s, 0.5)
+    w = torch.sqrt(1 - s_in)
+    log = torch.log1p(s_in / (-2 * (1 + w)))
     root_out = torch.sqrt(torch.where(outside, -y, 0.5))
-    A_in, A_out = torch.atanh(root_in) / root_in, torch.atan(root_out) / root_out
+    A_out = torch.atan(root_out) / root_out
     A_scale = _polynomial(torch.where(scale, y, 0.0), _ARTANH)
-    G_centre = _polynomial(s_centre, _PRODUCT) - L * _polynomial(s_centre, _BINOMIAL[1:])
-    A = torch.where(outside, A_out, torch.where(scale, A_scale, A_in))
-    G = torch.where(centre, G_centre, (L + A) / torch.where(centre, 0.5, s))
-    return L, torch.where(centre, s_centre * G_centre - L, A), G
+    A = torch.where(outside, A_out, torch.where(scale, A_scale, (log - L) / w))
+    G_in = (log / s_in - L / (1 + w)) / w
+    G = torch.where(inside, G_in, (L + A) / torch.where(inside, 0.5, s))
+    return L, A, G
 
 
 def _scaled_square(x: Tensor, y: Tensor, rs: Tensor) -> Tensor:
