@@ -15,6 +15,9 @@ import astropy.units as u
 
 __all__ = ["Parameter", "ParameterSet"]
 
+_KEYWORD = 8
+"""Characters of a FITS keyword."""
+
 
 @dataclass(frozen=True)
 class Parameter:
@@ -36,7 +39,7 @@ class Parameter:
     description : str
         One line for tables and documentation.
     fits_key : str, optional
-        FITS keyword, at most eight characters; derived from the name when empty.
+        FITS keyword, at most eight characters; the beginning of the name when empty.
     period : float, optional
         Period of an angle, in ``unit``; None for what does not wrap.
     linear : bool, optional
@@ -73,14 +76,29 @@ class Parameter:
                 f"prior of {self.name!r} must lie inside its support {self.support}, "
                 f"got {self.prior}"
             )
-        key = self.fits_key or self.name.upper().replace("_", "")[:8]
-        if len(key) > 8:
+        key = self.fits_key or self.name.upper().replace("_", "")[:_KEYWORD]
+        if len(key) > _KEYWORD:
             raise ValueError(f"FITS keyword must have at most 8 characters, got {key!r}")
         object.__setattr__(self, "fits_key", key)
 
     def renamed(self, name: str) -> Parameter:
-        """Return this parameter under another name, its FITS keyword derived anew."""
-        return replace(self, name=name, fits_key="")
+        """Return this parameter under another name, its FITS keyword derived anew.
+
+        A label at the end of the name stays whole at the end of the keyword, so that equal
+        parameters of several components differ: ``theta_E_sub1`` is ``THETSUB1``.
+
+        Parameters
+        ----------
+        name : str
+            The new name; a label is what follows this parameter's name and an underscore.
+
+        Returns
+        -------
+        Parameter
+        """
+        _, own, label = name.rpartition(f"{self.name}_")
+        key = _labelled_keyword(self.name, label) if own and label else ""
+        return replace(self, name=name, fits_key=key)
 
     def prior_interval(self, level: float = 0.68) -> tuple[float, float]:
         """Central interval of the uniform prior that holds the fraction ``level``.
@@ -111,14 +129,40 @@ class Parameter:
         return math.isfinite(value) and self.support[0] <= value <= self.support[1]
 
 
+def _labelled_keyword(name: str, label: str) -> str:
+    """FITS keyword of a labelled parameter; digits at the end of its name are kept."""
+    label = label.upper().replace("_", "")[: _KEYWORD - 2]
+    stem = name.upper().replace("_", "")
+    digits = stem[len(stem.rstrip("0123456789")) :][-1:]
+    room = _KEYWORD - len(label)
+    if len(stem) > room:
+        stem = stem[: room - len(digits)] + digits
+    return stem + label
+
+
+def _unique_keywords(parameters: Sequence[Parameter]) -> tuple[Parameter, ...]:
+    """Number FITS keywords that are taken already, in the order of the parameters."""
+    taken: set[str] = set()
+    unique = []
+    for parameter in parameters:
+        key, number = parameter.fits_key, 1
+        while key in taken:
+            number += 1
+            key = parameter.fits_key[: _KEYWORD - len(str(number))] + str(number)
+        taken.add(key)
+        unique.append(parameter if number == 1 else replace(parameter, fits_key=key))
+    return tuple(unique)
+
+
 @dataclass(frozen=True)
 class ParameterSet(Sequence[Parameter]):
-    """An ordered set of parameters with unique names.
+    """An ordered set of parameters with unique names and unique FITS keywords.
 
     Parameters
     ----------
     members : tuple of `Parameter`
-        The parameters, in the order of the last axis of parameter tensors.
+        The parameters, in the order of the last axis of parameter tensors. A FITS keyword
+        that an earlier one has is numbered.
 
     Raises
     ------
@@ -130,7 +174,7 @@ class ParameterSet(Sequence[Parameter]):
     _index: dict[str, int] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "members", tuple(self.members))
+        object.__setattr__(self, "members", _unique_keywords(tuple(self.members)))
         index = {parameter.name: i for i, parameter in enumerate(self.members)}
         if len(index) != len(self.members):
             names = [parameter.name for parameter in self.members]

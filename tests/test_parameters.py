@@ -33,6 +33,26 @@ def test_renaming_derives_the_keyword_anew():
 
 
 @pytest.mark.parametrize(
+    ("name", "renamed", "key"),
+    [
+        ("theta_E", "theta_E_sub1", "THETSUB1"),
+        ("kappa_s", "kappa_s_halo", "KAPPHALO"),
+        ("gamma1", "gamma1_second", "G1SECOND"),
+        ("e2", "e2_companion", "E2COMPAN"),
+        ("x0", "light_x0", "LIGHTX0"),
+    ],
+)
+def test_a_label_stays_in_the_keyword(name, renamed, key):
+    assert declare(name).renamed(renamed).fits_key == key
+
+
+def test_keywords_of_a_set_are_unique():
+    names = ["half_light_radius", "half_light_other", "half_lights", "e1"]
+    keys = [parameter.fits_key for parameter in ParameterSet(tuple(map(declare, names)))]
+    assert keys == ["HALFLIGH", "HALFLIG2", "HALFLIG3", "E1"]
+
+
+@pytest.mark.parametrize(
     ("changes", "message"),
     [
         ({"name": "theta E"}, "must be an identifier, got 'theta E'"),

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from astrorim.cli.arguments import (
     Subparsers,
     add_command,
     add_output_dir,
+    existing_directory,
     natural_number,
     positive_integer,
     positive_number,
@@ -16,8 +18,14 @@ from astrorim.cli.arguments import (
 from astrorim.cli.simulate import create_simulator
 from astrorim.cli.terminal import LOGGER
 
+if TYPE_CHECKING:
+    from astrorim.interfaces import Simulator
+    from astrorim.rim.training_batches import TrainingBatches
+
 __all__ = ["add_parser", "run"]
 
+_SIMULATOR = "foundation"
+_PIXEL_SCALES = (0.04, 0.04)
 _WRITTEN = ("state.safetensors", "weights.safetensors", "log.csv")
 
 
@@ -35,7 +43,8 @@ def add_parser(commands: Subparsers) -> None:
         run,
         summary="train a network on a simulator",
         description=(
-            "Train one of the two networks on lenses that are simulated on the fly: an\n"
+            "Train one of the two networks on lenses that are simulated on the fly, or on\n"
+            "those that `astrorim simulate --format shards` wrote: an\n"
             "encoder (flow-encoder) learns the lens parameters, a recurrence (unet-gru) the\n"
             "source. Stop it at any moment; the same command goes on. weights.safetensors\n"
             "holds the averaged weights with their provenance, log.csv the validation. Use\n"
@@ -45,7 +54,8 @@ def add_parser(commands: Subparsers) -> None:
         examples=(
             "  astrorim train flow-encoder --output-dir runs/encoder --minutes 60\n"
             "  astrorim train unet-gru --output-dir runs/rim --minutes 60 --batch-size 8 \\\n"
-            "      --pixel-scales 0.036 0.056"
+            "      --pixel-scales 0.036 0.056\n"
+            "  astrorim train unet-gru --data-dir shards --output-dir runs/stored"
         ),
     )
     parser.add_argument(
@@ -53,8 +63,12 @@ def add_parser(commands: Subparsers) -> None:
         help="registered network backend: flow-encoder, unet-gru, or a plugin's",
     )  # fmt: skip
     parser.add_argument(
-        "--simulator", default="foundation", metavar="NAME",
-        help="what draws the lenses (default: foundation)",
+        "--simulator", metavar="NAME",
+        help=f"what draws the lenses (default: {_SIMULATOR})",
+    )  # fmt: skip
+    parser.add_argument(
+        "--data-dir", type=existing_directory, metavar="DIR",
+        help="train on the shards in a directory instead, the last tenth for validation",
     )  # fmt: skip
     parser.add_argument(
         "--lens-model", metavar="NAME",
@@ -75,7 +89,7 @@ def add_parser(commands: Subparsers) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--seed", type=natural_number, default=1,
-        help="seed of the dataset, below 10^9 (default: 1)",
+        help="seed of the dataset and of the weights, below 10^9 (default: 1)",
     )  # fmt: skip
     parser.add_argument(
         "--resume", action=argparse.BooleanOptionalAction, default=True,
@@ -83,8 +97,7 @@ def add_parser(commands: Subparsers) -> None:
         "replaces it (default: --resume)",
     )  # fmt: skip
     parser.add_argument(
-        "--pixel-scales", nargs=2, type=positive_number, default=(0.04, 0.04),
-        metavar=("LO", "HI"),
+        "--pixel-scales", nargs=2, type=positive_number, metavar=("LO", "HI"),
         help="range of the pixel scale, arcsec, drawn for each batch (default: 0.04 0.04)",
     )  # fmt: skip
     parser.add_argument(
@@ -120,9 +133,9 @@ def run(args: argparse.Namespace) -> int:
         0.
     """
     from astrorim.plugins import load_plugins
-    from astrorim.rim import TrainingOptions, make_trainer
+    from astrorim.rim import ShardDataset, StoredBatches, TrainingOptions, make_trainer
 
-    low, high = args.pixel_scales
+    low, high = args.pixel_scales or _PIXEL_SCALES
     if low > high:
         args.parser.error(f"--pixel-scales must be LO HI with LO <= HI, got {low:g} {high:g}")
     options = TrainingOptions(
@@ -139,8 +152,19 @@ def run(args: argparse.Namespace) -> int:
     )
     plugins = load_plugins()
     plugins.networks.entry(args.network)  # a wrong name is told before lenses are drawn
-    simulator = create_simulator(args.simulator, args.lens_model)
-    trainer = make_trainer(args.network, simulator, options, plugins)
+    batches: Simulator | TrainingBatches
+    if args.data_dir is None:
+        batches = create_simulator(args.simulator or _SIMULATOR, args.lens_model)
+    else:
+        for name in ("simulator", "lens_model", "pixel_scales"):
+            if getattr(args, name) is not None:
+                option = name.replace("_", "-")
+                args.parser.error(
+                    f"--{option} is of lenses drawn on the fly, those in {args.data_dir} are "
+                    "drawn already; leave it out"
+                )
+        batches = StoredBatches(ShardDataset(args.data_dir))
+    trainer = make_trainer(args.network, batches, options, plugins)
     if not args.resume:
         _remove_run(args.output_dir)
     elif trainer.resume():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
-from astrorim.interchange.simulated_pairs import finished_pairs, to_observation, write_pairs
+from astrorim.interchange.simulated_lenses import finished_pairs, write_asdf, write_pairs
+from astrorim.interchange.simulated_pairs import to_observation
+from astrorim.interchange.simulated_shards import write_shards
 
-__all__ = ["finished_pairs", "to_observation", "write_pairs"]
+__all__ = ["finished_pairs", "to_observation", "write_asdf", "write_pairs", "write_shards"]

@@ -1,38 +1,44 @@
-"""Simulated lenses as observations, and as pairs of FITS files with a catalogue."""
+"""Simulated lenses as observations, and as pairs of FITS files."""
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-from collections.abc import Callable, Mapping
-from functools import partial
+import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import astropy.units as u
 import numpy as np
+import torch
 from astropy.io import fits
 from astropy.nddata import StdDevUncertainty
-from astropy.table import QTable, vstack
 from astropy.wcs import WCS
 
-from astrorim.exceptions import SimulationError
 from astrorim.grid import SourceGrid
 from astrorim.interchange.simulated_truth import (
     OBSERVATION_UNITS,
     as_array,
-    dataset_of,
     header_number,
     pair_names,
     truth_header,
-    truth_table,
 )
 from astrorim.observation import LensObservation
+from astrorim.rim.batches import without_padding
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from astrorim.interfaces import SimulatedLenses
 
-__all__ = ["catalogue_name", "finished_pairs", "to_observation", "write_pairs"]
+__all__ = [
+    "BRIGHTNESS",
+    "detector_sources",
+    "frame_wcs",
+    "kernel_of",
+    "observation_bytes",
+    "to_observation",
+    "truth_bytes",
+    "truth_images",
+]
 
 BAND = "F814W"
 """The band whose zero point the photometry has."""
@@ -40,8 +46,29 @@ BAND = "F814W"
 SKY_POSITION = (150.0, 2.2)
 """Right ascension and declination, deg, that every simulated frame is centred on."""
 
+BRIGHTNESS = u.adu / u.arcsec**2
+"""Unit of the sources."""
+
 _DETECTOR_POINTS = 3
-_HEADER_BYTES = 8 * 2880
+_VECTOR = 64
+
+
+def kernel_of(kernels: Tensor | None, i: int) -> np.ndarray | None:
+    """A lens' own kernel, without what pads it to the widest of its batch.
+
+    Parameters
+    ----------
+    kernels : Tensor, (B, K, K), or None
+        Kernels of a batch.
+    i : int
+        Position of the lens in the batch.
+
+    Returns
+    -------
+    ndarray, (k, k), or None
+        Without the rings of exact zeros around it.
+    """
+    return None if kernels is None else as_array(without_padding(kernels[i : i + 1])[0])
 
 
 def to_observation(simulated: SimulatedLenses, i: int) -> LensObservation:
@@ -57,7 +84,8 @@ def to_observation(simulated: SimulatedLenses, i: int) -> LensObservation:
     Returns
     -------
     LensObservation
-        In adu, with standard deviations, PSF and a WCS: north up, east left.
+        In adu, with standard deviations, PSF and a WCS: north up, east left. The PSF has
+        the lens' own size.
     """
     scale = header_number(simulated.pixel_scale[i])
     metadata = simulated.metadata
@@ -73,8 +101,8 @@ def to_observation(simulated: SimulatedLenses, i: int) -> LensObservation:
         as_array(simulated.image[i]),
         unit=u.adu,
         uncertainty=StdDevUncertainty(as_array(simulated.noise[i])),
-        wcs=_wcs(simulated.image.shape[1:], scale),
-        psf=as_array(simulated.psf[i]),
+        wcs=frame_wcs(simulated.image.shape[1:], scale),
+        psf=kernel_of(simulated.psf, i),
         psf_supersampling=simulated.psf_supersampling,
         band=BAND,
         name=Path(pair_names(int(simulated.index[i]))[1]).stem,
@@ -83,128 +111,22 @@ def to_observation(simulated: SimulatedLenses, i: int) -> LensObservation:
     )
 
 
-def catalogue_name(suffix: str = "") -> str:
-    """Name of the catalogue of everything drawn, one row for each pair.
+def frame_wcs(shape: tuple[int, ...], scale: float, centre: tuple[float, ...] = (0, 0)) -> WCS:
+    """Tangential WCS of a simulated frame, north up and east left.
 
     Parameters
     ----------
-    suffix : str, optional
-        As for `write_pairs`.
+    shape : tuple of int
+        Rows and columns.
+    scale : float
+        Side of a pixel, arcsec.
+    centre : tuple of float, optional
+        Position (x, y), arcsec, of the frame's centre from `SKY_POSITION`.
 
     Returns
     -------
-    str
-        ``truths.ecsv``.
+    `~astropy.wcs.WCS`
     """
-    return f"truths{suffix}.ecsv"
-
-
-def finished_pairs(directory: str | Path, *, seed: int, suffix: str = "") -> set[int]:
-    """Numbers of the lenses whose pair and catalogue row are in a directory.
-
-    Parameters
-    ----------
-    directory : str or Path
-        What `write_pairs` wrote to; it need not exist.
-    seed : int
-        Seed of the dataset.
-    suffix : str, optional
-        As for `write_pairs`.
-
-    Returns
-    -------
-    set of int
-
-    Raises
-    ------
-    SimulationError
-        If the directory holds a dataset of another seed.
-    """
-    directory = Path(directory)
-    path = directory / catalogue_name(suffix)
-    if not path.exists():
-        return set()
-    table = QTable.read(path)
-    _check_same_dataset(directory, table.meta, {"seed": seed})
-    return {
-        int(index)
-        for index in table["index"]
-        if all((directory / name).exists() for name in pair_names(int(index), suffix))
-    }
-
-
-def write_pairs(
-    simulated: SimulatedLenses, directory: str | Path, *, suffix: str = ""
-) -> list[Path]:
-    """Write each lens as a pair of FITS files, and all of them into a catalogue.
-
-    ``lensed_XXXXX.fits`` is the observation: image, uncertainty, PSF, and the truth in
-    the header. ``source_XXXXX.fits`` is the truth: the source in adu/arcsec^2, and in
-    extensions the source on the detector grid (``SOURCEDET``), the noise-free image
-    (``NOISEFREE``), the lens light (``LENSLIGHT``) and the arcs (``ARCS``). Files appear
-    complete or not at all; pairs that are finished are not written again.
-
-    Parameters
-    ----------
-    simulated : SimulatedLenses
-        A batch.
-    directory : str or Path
-        Made if it does not exist.
-    suffix : str, optional
-        Put at the end of the names of all files.
-
-    Returns
-    -------
-    list of Path
-        The observations of the batch, in its order.
-
-    Raises
-    ------
-    SimulationError
-        If the directory cannot be written, has too little space, or holds a dataset of
-        another seed.
-    """
-    directory = Path(directory)
-    _check_directory(directory)
-    finished = finished_pairs(directory, seed=simulated.seed, suffix=suffix)
-    wanted = [i for i, n in enumerate(simulated.index.tolist()) if n not in finished]
-    if finished:
-        stored = QTable.read(directory / catalogue_name(suffix)).meta
-        _check_same_dataset(directory, stored, dataset_of(simulated))
-    _check_space(directory, simulated, len(wanted))
-    if not wanted:
-        return _lensed_paths(simulated, directory, suffix)
-    detector = _detector_sources(simulated)
-    for i in wanted:
-        source_name, lensed_name = pair_names(int(simulated.index[i]), suffix)
-        truth = _truth_hdus(simulated, i, detector[i])
-        _write_atomically(directory / source_name, truth.writeto)
-        observation = to_observation(simulated, i)
-        _write_atomically(
-            directory / lensed_name,
-            partial(observation.write, format="fits"),
-        )
-    _extend_catalogue(directory / catalogue_name(suffix), simulated, wanted, suffix)
-    return _lensed_paths(simulated, directory, suffix)
-
-
-def _lensed_paths(simulated: SimulatedLenses, directory: Path, suffix: str) -> list[Path]:
-    return [directory / pair_names(n, suffix)[1] for n in simulated.index.tolist()]
-
-
-def _check_same_dataset(
-    directory: Path, stored: Mapping[str, object], wanted: Mapping[str, object]
-) -> None:
-    for name, value in wanted.items():
-        if stored.get(name) != value:
-            raise SimulationError(
-                f"{directory} holds a dataset with {name} {stored.get(name)!r}, asked for "
-                f"{value!r}; choose another directory, or ask for the same dataset to go on"
-            )
-
-
-def _wcs(shape: tuple[int, ...], scale: float, centre: tuple[float, float] = (0, 0)) -> WCS:
-    """Tangential WCS, north up and east left, of a frame centred on ``centre``, arcsec."""
     ny, nx = shape
     wcs = WCS(naxis=2)
     wcs.wcs.ctype = ["RA---TAN", "DEC--TAN"]
@@ -216,88 +138,151 @@ def _wcs(shape: tuple[int, ...], scale: float, centre: tuple[float, float] = (0,
     return wcs
 
 
-def _truth_hdus(simulated: SimulatedLenses, i: int, on_detector: np.ndarray) -> fits.HDUList:
-    brightness = (u.adu / u.arcsec**2).to_string("fits")
+def truth_images(
+    simulated: SimulatedLenses, i: int, on_detector: np.ndarray
+) -> dict[str, tuple[np.ndarray, u.UnitBase | None]]:
+    """Images on the detector grid, and kernels, of the truth of a lens.
+
+    Parameters
+    ----------
+    simulated : SimulatedLenses
+        A batch.
+    i : int
+        Position of the lens in the batch.
+    on_detector : ndarray, (H, W), adu/arcsec^2
+        Its source, as `detector_sources` gives it.
+
+    Returns
+    -------
+    dict of str to (ndarray, unit or None)
+        By the names of FITS extensions. ``OTHERLGT``, ``TRUEPSF``, ``COSMICS`` and
+        ``NOISEKER`` only where the lens has light of others, was rendered with another
+        PSF, was hit, or has correlated noise. Kernels are odd or even squares without a
+        unit.
+    """
+    noise_free, light = as_array(simulated.noise_free[i]), as_array(simulated.lens_light[i])
+    arcs = noise_free - light
+    extra: dict[str, tuple[np.ndarray, u.UnitBase | None]] = {}
+    if simulated.other_light is not None:
+        other = as_array(simulated.other_light[i])
+        if other.any():
+            arcs = arcs - other
+            extra["OTHERLGT"] = (other, u.adu)
+    psf, true_psf = kernel_of(simulated.psf, i), kernel_of(simulated.rendering_psf, i)
+    if psf is not None and true_psf is not None and not np.array_equal(true_psf, psf):
+        extra["TRUEPSF"] = (true_psf, None)
+    if simulated.cosmic_rays is not None:
+        hits = as_array(simulated.cosmic_rays[i])
+        if hits.any():
+            extra["COSMICS"] = (hits.astype(np.uint8), None)
+    noise_kernel = kernel_of(simulated.noise_kernel, i)
+    if noise_kernel is not None and noise_kernel.size > 1:
+        extra["NOISEKER"] = (noise_kernel, None)
+    return {
+        "SOURCEDET": (on_detector, BRIGHTNESS),
+        "NOISEFREE": (noise_free, u.adu),
+        "LENSLIGHT": (light, u.adu),
+        "ARCS": (arcs, u.adu),
+    } | extra
+
+
+def truth_bytes(simulated: SimulatedLenses, i: int, on_detector: np.ndarray) -> bytes:
+    """FITS file of the truth of a lens.
+
+    Parameters
+    ----------
+    simulated : SimulatedLenses
+        A batch.
+    i : int
+        Position of the lens in the batch.
+    on_detector : ndarray, (H, W), adu/arcsec^2
+        Its source, as `detector_sources` gives it.
+
+    Returns
+    -------
+    bytes
+        The source first, then the extensions that `truth_images` names.
+    """
     scale = header_number(simulated.source_pixel_scale[i])
     centre = tuple(simulated.source_centre[i].tolist())
     image = as_array(simulated.source_image[i])
-    primary = fits.PrimaryHDU(image, _wcs(image.shape, scale, centre).to_header())
-    primary.header["BUNIT"] = (brightness, "surface brightness of the source")
+    primary = fits.PrimaryHDU(image, frame_wcs(image.shape, scale, centre).to_header())
+    primary.header["BUNIT"] = (
+        BRIGHTNESS.to_string("fits"),
+        "surface brightness of the source",
+    )
     primary.header.update(truth_header(simulated, i))
     for name in ("z_lens", "z_source"):
         if name in simulated.metadata:
             primary.header[name.upper()] = header_number(simulated.metadata[name][i])
     hdus = fits.HDUList([primary])
-    frame = _wcs(simulated.image.shape[1:], header_number(simulated.pixel_scale[i])).to_header()
-    noise_free, light = as_array(simulated.noise_free[i]), as_array(simulated.lens_light[i])
-    for name, data, unit in (
-        ("SOURCEDET", on_detector, brightness),
-        ("NOISEFREE", noise_free, "adu"),
-        ("LENSLIGHT", light, "adu"),
-        ("ARCS", noise_free - light, "adu"),
-    ):
-        hdu = fits.ImageHDU(data, frame, name=name)
-        hdu.header["BUNIT"] = unit
+    shape = tuple(simulated.image.shape[1:])
+    frame = frame_wcs(shape, header_number(simulated.pixel_scale[i])).to_header()
+    for name, (data, unit) in truth_images(simulated, i, on_detector).items():
+        on_sky = data.shape == shape and name not in {"TRUEPSF", "NOISEKER"}
+        hdu = fits.ImageHDU(data, frame if on_sky else None, name=name)
+        if unit is not None:
+            hdu.header["BUNIT"] = unit.to_string("fits")
+        if name == "TRUEPSF":
+            hdu.header["PSFSUPER"] = (simulated.psf_supersampling, "elements along a pixel")
         hdus.append(hdu)
-    return hdus
+    return _bytes_of(hdus)
 
 
-def _detector_sources(simulated: SimulatedLenses) -> np.ndarray:
-    """Sources averaged over detector pixels, (B, H, W), adu/arcsec^2."""
+def observation_bytes(simulated: SimulatedLenses, i: int) -> bytes:
+    """FITS file of the observation of a lens.
+
+    Parameters
+    ----------
+    simulated : SimulatedLenses
+        A batch.
+    i : int
+        Position of the lens in the batch.
+
+    Returns
+    -------
+    bytes
+        As `~astrorim.observation.LensObservation` writes it.
+    """
+    return _bytes_of(to_observation(simulated, i).to_hdu())
+
+
+def _bytes_of(hdus: fits.HDUList) -> bytes:
+    buffer = io.BytesIO()
+    hdus.writeto(buffer)
+    return buffer.getvalue()
+
+
+def detector_sources(simulated: SimulatedLenses) -> np.ndarray:
+    """Sources averaged over detector pixels.
+
+    Parameters
+    ----------
+    simulated : SimulatedLenses
+        A batch.
+
+    Returns
+    -------
+    ndarray, (B, H, W), adu/arcsec^2
+        The same bits for a lens whatever the batch that it is in.
+    """
     image = simulated.image
     k = _DETECTOR_POINTS
     ny, nx = image.shape[1:]
     positions = SourceGrid((ny, nx), 1.0).coordinates(supersampling=k)
-    x, y = (image.new_tensor(position) for position in positions)
-    scale = simulated.pixel_scale[:, None, None]
-    values = simulated.source(x * scale, y * scale)
-    return as_array(values.unflatten(1, (ny, k)).unflatten(3, (nx, k)).mean(dim=(2, 4)))
-
-
-def _extend_catalogue(
-    path: Path, simulated: SimulatedLenses, rows: list[int], suffix: str
-) -> None:
-    table = truth_table(simulated, rows, suffix=suffix)
-    if path.exists():
-        old = QTable.read(path)
-        old = old[~np.isin(old["index"], table["index"])]
-        table = vstack([old, table], metadata_conflicts="silent")
-    table.sort("index")
-    _write_atomically(path, partial(table.write, format="ascii.ecsv"))
-
-
-def _write_atomically(path: Path, write: Callable[[Path], None]) -> None:
-    """Call ``write`` with a temporary path and rename what it wrote."""
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".writing-") as folder:
-        part = Path(folder) / path.name
-        try:
-            write(part)
-            part.replace(path)
-        except OSError as error:
-            raise SimulationError(
-                f"{path} cannot be written ({error}); free space or choose another directory"
-            ) from error
-
-
-def _check_directory(directory: Path) -> None:
+    # Every lens has a multiple of the length of the processor's vectors, computed in one
+    # thread, so that none of its numbers comes from the scalar ends of loops.
+    size = ny * nx * k**2
+    padded = np.zeros((2, -(-size // _VECTOR) * _VECTOR))
+    padded[:, :size] = [position.ravel() for position in positions]
+    x, y = image.new_tensor(padded)
+    scale = simulated.pixel_scale[:, None]
+    threads = torch.get_num_threads()
     try:
-        directory.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=directory):
-            pass
-    except OSError as error:
-        raise SimulationError(
-            f"directory must be one that can be written, got {directory} ({error}); "
-            "choose another"
-        ) from error
-
-
-def _check_space(directory: Path, simulated: SimulatedLenses, number: int) -> None:
-    """Compare the free space with what the pairs take; headers are counted generously."""
-    pixels = 6 * simulated.image[0].numel() + simulated.psf[0].numel()
-    size = 4 * (pixels + simulated.source_image[0].numel()) + 2 * _HEADER_BYTES
-    free = shutil.disk_usage(directory).free
-    if number * size > free:
-        raise SimulationError(
-            f"{number} pairs need {number * size / 1e6:.1f} MB, got {free / 1e6:.1f} MB free "
-            f"in {directory}; simulate fewer or choose another directory"
-        )
+        torch.set_num_threads(1)
+        values = simulated.source(x * scale, y * scale)[:, :size]
+        blocks = values.unflatten(1, (ny, k, nx, k))
+        total = sum(blocks[:, :, a, :, b] for a in range(k) for b in range(k))
+        return as_array(total / k**2)  # type: ignore[operator,arg-type]
+    finally:
+        torch.set_num_threads(threads)

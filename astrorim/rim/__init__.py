@@ -5,11 +5,15 @@ from __future__ import annotations
 from astrorim.rim.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from astrorim.rim.recipes import make_trainer
 from astrorim.rim.reconstructor import RIMReconstructor
+from astrorim.rim.shards import ShardDataset
 from astrorim.rim.training import Trainer, TrainingOptions
+from astrorim.rim.training_batches import StoredBatches
 
 __all__ = [
     "Checkpoint",
     "RIMReconstructor",
+    "ShardDataset",
+    "StoredBatches",
     "Trainer",
     "TrainingOptions",
     "load_checkpoint",

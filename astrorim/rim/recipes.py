@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from astrorim.interfaces import Simulator
 from astrorim.lensing.system import LensSystem
 from astrorim.rim.codec import ParameterCodec
 from astrorim.rim.light_augmentation import LightRange, redraw_light
 from astrorim.rim.objectives import EncoderObjective, RecurrenceObjective, image_data
 from astrorim.rim.recurrence import NUM_CELL_INPUTS
 from astrorim.rim.training import Trainer, TrainingOptions
+from astrorim.rim.training_batches import DrawnBatches, TrainingBatches
 
 if TYPE_CHECKING:
-    from astrorim.interfaces import Simulator
     from astrorim.plugins import Plugins
 
 __all__ = ["START_SPREAD", "make_trainer", "system_of"]
@@ -41,7 +42,7 @@ Relative for positive parameters, absolute in the parameter's unit for the other
 _CODEC_SAMPLE = 512
 
 
-def system_of(simulator: Simulator, plugins: Plugins) -> LensSystem:
+def system_of(simulator: Simulator | TrainingBatches, plugins: Plugins) -> LensSystem:
     """The lens and light models that a simulator draws."""
     return LensSystem(
         plugins.lens_models.resolve(simulator.lens_model),
@@ -51,7 +52,7 @@ def system_of(simulator: Simulator, plugins: Plugins) -> LensSystem:
 
 def make_trainer(
     network: str,
-    simulator: Simulator,
+    simulator: Simulator | TrainingBatches,
     options: TrainingOptions,
     plugins: Plugins,
     architecture: dict[str, int] | None = None,
@@ -62,8 +63,8 @@ def make_trainer(
     ----------
     network : str
         Registered network backend; its role decides the objective.
-    simulator : Simulator
-        Draws the lenses.
+    simulator : Simulator or TrainingBatches
+        Draws the lenses, or gives batches of them.
     options : TrainingOptions
         How to train.
     plugins : Plugins
@@ -86,13 +87,11 @@ def make_trainer(
     sizes.setdefault("num_parameters", len(system.parameters))
     codec = ParameterCodec(system.parameters)
     # The standardisation comes from lenses of the training set, so it is reproducible.
-    sample = simulator.simulate(
-        _CODEC_SAMPLE,
-        seed=options.seed,
-        start=0,
-        pixel_scale=sum(options.pixel_scales) / 2,
-        supersampling=1,
-    )
+    if isinstance(simulator, Simulator):
+        simulator = DrawnBatches(
+            simulator, seed=options.seed, pixel_scales=options.pixel_scales
+        )
+    sample = simulator.sample(_CODEC_SAMPLE)
     light_range = LightRange() if options.wide_light else None
     values = system.stack(sample.lens, sample.light)
     if light_range is not None:

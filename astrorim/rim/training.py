@@ -1,7 +1,8 @@
 """Training that can be stopped at any moment and resumed exactly.
 
-Batch number i of a run is the lenses i B to (i + 1) B - 1 of the simulator's dataset, and
-its random augmentation is seeded by i: where a run was interrupted leaves no trace.
+Batch number i of a run is always the same lenses, for a simulator those from i B to
+(i + 1) B - 1 of its dataset, and its random augmentation is seeded by i: where a run was
+interrupted leaves no trace.
 """
 
 from __future__ import annotations
@@ -21,17 +22,19 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from astrorim.exceptions import CheckpointError
+from astrorim.interfaces import Simulator
 from astrorim.rim.checkpoint import Checkpoint, save_checkpoint
+from astrorim.rim.training_batches import VALIDATION_SEED, DrawnBatches, TrainingBatches
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from astrorim.interfaces import NetworkBackend, SimulatedLenses, Simulator
+    from astrorim.interfaces import NetworkBackend
     from astrorim.rim.objectives import Objective
 
 __all__ = ["Trainer", "TrainingOptions"]
 
-_VALIDATION_SEED = 10**9 - 1
+_VALIDATION_NUMBER = 64
 _STATE = "state.safetensors"
 _WEIGHTS = "weights.safetensors"
 _LOG = "log.csv"
@@ -94,7 +97,7 @@ class TrainingOptions:
     wide_light: bool = False
 
     def __post_init__(self) -> None:
-        if not 0 <= self.seed < _VALIDATION_SEED:
+        if not 0 <= self.seed < VALIDATION_SEED:
             raise ValueError(
                 f"seed must be between 0 and 10^9 - 2 for training, got {self.seed}; "
                 "10^9 - 1 is kept for validation, seeds above for evaluation"
@@ -121,7 +124,7 @@ class _MixedPrecision:
 
 
 class Trainer:
-    """Trains one network on lenses drawn on the fly.
+    """Trains one network on lenses drawn on the fly or stored.
 
     Parameters
     ----------
@@ -131,10 +134,10 @@ class Trainer:
         Options of the backend.
     objective : Objective
         What the network is trained to do.
-    simulator : Simulator
-        Draws the lenses.
+    simulator : Simulator or TrainingBatches
+        Draws the lenses, or gives batches of them.
     options : TrainingOptions
-        How to train.
+        How to train. Its pixel scales are a simulator's only.
     """
 
     def __init__(
@@ -142,11 +145,17 @@ class Trainer:
         backend: NetworkBackend,
         architecture: dict[str, int],
         objective: Objective,
-        simulator: Simulator,
+        simulator: Simulator | TrainingBatches,
         options: TrainingOptions,
     ) -> None:
         self.objective = objective
-        self.simulator = simulator
+        self.batches: TrainingBatches
+        if isinstance(simulator, Simulator):
+            self.batches = DrawnBatches(
+                simulator, seed=options.seed, pixel_scales=options.pixel_scales
+            )
+        else:
+            self.batches = simulator
         self.options = options
         self.backend = backend
         self.architecture = backend.architecture() | architecture
@@ -182,7 +191,7 @@ class Trainer:
         self.directory.mkdir(parents=True, exist_ok=True)
         if self.options.num_threads:
             torch.set_num_threads(self.options.num_threads)
-        validation = self._simulate(0, 64, seed=_VALIDATION_SEED)
+        validation = self.batches.validation(_VALIDATION_NUMBER)
         begun = last_report = time.monotonic()
         losses: list[float] = []
         checkpoint = None
@@ -253,24 +262,10 @@ class Trainer:
         return {
             "backend": self.backend.name,
             "architecture": self.architecture,
-            "simulator": self.simulator.name,
-            "seed": self.options.seed,
             "batch_size": self.options.batch_size,
-            "pixel_scales": list(self.options.pixel_scales),
             "wide_light": self.options.wide_light,
+            **self.batches.identity(),
         }
-
-    def _simulate(self, step: int, number: int, *, seed: int) -> SimulatedLenses:
-        low, high = self.options.pixel_scales
-        generator = torch.Generator().manual_seed(seed * 2_000_003 + step)
-        fraction = float(torch.rand((), generator=generator))
-        return self.simulator.simulate(
-            number,
-            seed=seed,
-            start=step * number,
-            pixel_scale=low + fraction * (high - low),
-            supersampling=2,
-        )
 
     def _learning_rate(self) -> float:
         progress = min(self.minutes_used / self.options.minutes, 1.0)
@@ -281,7 +276,7 @@ class Trainer:
     def _train_step(self) -> float:
         options = self.options
         with torch.no_grad():
-            batch = self._simulate(self.step_number, options.batch_size, seed=options.seed)
+            batch = self.batches.training(self.step_number, options.batch_size)
         generator = torch.Generator().manual_seed(options.seed + 7919 * self.step_number)
         for group in self.optimizer.param_groups:
             group["lr"] = self._learning_rate()
@@ -312,7 +307,7 @@ class Trainer:
             parameters=list(system.parameters.names),
             settings=self.objective.settings(),
             provenance={
-                "simulator": self.simulator.name,
+                "simulator": self.batches.name,
                 "options": asdict(self.options) | {"output_dir": ""},
                 "steps": self.step_number,
                 "lenses_seen": self.step_number * self.options.batch_size,

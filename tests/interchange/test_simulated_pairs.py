@@ -1,40 +1,19 @@
 from __future__ import annotations
 
-import shutil
-
 import astropy.units as u
 import numpy as np
 import pytest
+import torch
 from astropy.io import fits
-from astropy.table import QTable
 from astropy.wcs import WCS
 
-from astrorim.exceptions import SimulationError
 from astrorim.grid import pixel_scale_of
-from astrorim.interchange.simulated_pairs import (
-    catalogue_name,
-    finished_pairs,
-    to_observation,
-    write_pairs,
-)
+from astrorim.interchange.simulated_lenses import write_pairs
+from astrorim.interchange.simulated_pairs import detector_sources, to_observation
 from astrorim.interchange.simulated_truth import pair_names
 from astrorim.observation import LensObservation
-from astrorim.plugins import load_plugins
 
 SEED = 9
-CATALOGUE = catalogue_name()
-
-
-def simulate(number, **options):
-    foundation = load_plugins().simulators.create("foundation")
-    return foundation.simulate(
-        number, **{"seed": SEED, "supersampling": 2, "shape": (30, 32), **options}
-    )
-
-
-@pytest.fixture(scope="module")
-def simulated():
-    return simulate(3, start=4)
 
 
 @pytest.fixture(scope="module")
@@ -117,75 +96,53 @@ def test_source_and_observation_share_the_sky(written):
     assert centre.separation(detector.pixel_to_world(15.5, 14.5)).to_value("arcsec") < 1e-6
 
 
-def test_the_catalogue_has_every_parameter_with_its_unit(simulated, written):
-    table = QTable.read(written / CATALOGUE)
-    assert list(table["index"]) == [4, 5, 6]
-    assert table.meta["seed"] == SEED
-    for name, values in simulated.lens.items():
-        np.testing.assert_allclose(table[name].value, values, rtol=1e-6)
-    for name, values in simulated.light.items():
-        np.testing.assert_allclose(table[f"light_{name}"].value, values, rtol=1e-6)
-    for name, values in simulated.metadata.items():
-        np.testing.assert_allclose(np.asarray(table[name]), values, rtol=1e-6)
-    for name, unit in (
-        ("theta_E", u.arcsec), ("light_amplitude", u.adu / u.arcsec**2), ("exposure", u.s),
-        ("source_1_half_light_radius", u.arcsec), ("clump_0_amplitude", u.adu / u.arcsec**2),
-        ("source_magnitude", u.mag), ("sky", u.adu / u.s),
-    ):  # fmt: skip
-        assert table[name].unit == unit
+def test_kernels_have_the_size_of_their_own_lens(rich):
+    assert to_observation(rich, 1).psf.shape == tuple(s - 4 for s in rich.psf.shape[1:])
+    assert to_observation(rich, 1).psf.sum() == pytest.approx(1, rel=1e-6)
 
 
-def test_finished_pairs_are_not_written_again(simulated, written, tmp_path):
-    directory = tmp_path / "resumed"
-    shutil.copytree(written, directory)
-    (directory / "lensed_00005.fits").unlink()
-    assert finished_pairs(directory, seed=SEED) == {4, 6}
-    before = (directory / "lensed_00004.fits").stat().st_mtime_ns
-    paths = write_pairs(simulated, directory)
-    assert all(path.exists() for path in paths)
-    assert (directory / "lensed_00004.fits").stat().st_mtime_ns == before
-    assert finished_pairs(directory, seed=SEED) == {4, 5, 6}
-    assert list(QTable.read(directory / CATALOGUE)["index"]) == [4, 5, 6]
+def test_all_that_was_rendered_is_in_the_file_of_the_truth(rich, tmp_path):
+    write_pairs(rich, tmp_path)
+    with fits.open(tmp_path / "source_00005.fits") as hdus:
+        np.testing.assert_array_equal(hdus["OTHERLGT"].data, rich.other_light[1])
+        np.testing.assert_array_equal(hdus["COSMICS"].data, rich.cosmic_rays[1])
+        assert hdus["COSMICS"].data.dtype == np.uint8
+        assert u.Unit(hdus["OTHERLGT"].header["BUNIT"]) == u.adu
+        kernel = hdus["NOISEKER"].data
+        assert kernel.shape == (3, 3)
+        assert (kernel**2).sum() == pytest.approx(1, rel=1e-6)
+        true_psf = hdus["TRUEPSF"].data
+        assert true_psf.sum() == pytest.approx(1, rel=1e-5)
+        assert hdus["TRUEPSF"].header["PSFSUPER"] == 2
+        assert "CTYPE1" not in hdus["TRUEPSF"].header
+        parts = [hdus[name].data for name in ("ARCS", "LENSLIGHT", "OTHERLGT")]
+        np.testing.assert_allclose(sum(parts), hdus["NOISEFREE"].data, rtol=1e-5, atol=1e-4)
 
 
-def test_later_batches_extend_the_catalogue(written, tmp_path):
-    directory = tmp_path / "extended"
-    shutil.copytree(written, directory)
-    earlier = simulate(2, start=2)
-    write_pairs(earlier, directory)
-    assert list(QTable.read(directory / CATALOGUE)["index"]) == [2, 3, 4, 5, 6]
+def test_what_a_lens_does_not_have_is_not_in_its_file(rich, tmp_path):
+    write_pairs(rich, tmp_path)
+    with fits.open(tmp_path / "source_00004.fits") as hdus:
+        names = [hdu.name for hdu in hdus]
+    assert names == ["PRIMARY", "SOURCEDET", "NOISEFREE", "LENSLIGHT", "ARCS"]
 
 
-def test_a_directory_holds_one_dataset(written):
-    other = simulate(1, seed=SEED + 1)
-    with pytest.raises(SimulationError, match="holds a dataset with seed 9, asked for 10"):
-        write_pairs(other, written)
-    other = simulate(1, supersampling=1)
-    with pytest.raises(SimulationError, match="with supersampling 2, asked for 1"):
-        write_pairs(other, written)
+def test_names_of_effects_survive_the_file(rich, tmp_path):
+    """Also where they and the lens model need more than one card."""
+    paths = write_pairs(rich, tmp_path)
+    headers = [LensObservation.read(path).meta for path in paths]
+    assert [h["EFFECTS"] for h in headers] == ["", "psf-mismatch,cosmic-rays", ""]
+    assert all(h["LENSMOD"] == rich.lens_model for h in headers)
+    assert len(rich.lens_model) > 70
+    assert all(h["SIMNAME"] == "foundation" for h in headers)
 
 
-def test_no_pair_is_written_half(simulated, tmp_path, monkeypatch):
-    def fail(*args, **kwargs):
-        raise OSError("no space left on device")
-
-    monkeypatch.setattr(LensObservation, "write", fail)
-    with pytest.raises(SimulationError, match="lensed_00004.fits cannot be written"):
-        write_pairs(simulated, tmp_path)
-    assert not (tmp_path / "lensed_00004.fits").exists()
-    assert not list(tmp_path.glob(".writing-*"))
-    assert finished_pairs(tmp_path, seed=SEED) == set()
+def test_a_source_on_the_detector_grid_does_not_depend_on_its_batch(simulated, draw):
+    whole = detector_sources(simulated)
+    for i, index in enumerate(simulated.index.tolist()):
+        np.testing.assert_array_equal(detector_sources(draw(1, start=index))[0], whole[i])
 
 
-def test_too_little_space_is_noticed_before_writing(simulated, tmp_path, monkeypatch):
-    usage = shutil.disk_usage(tmp_path)._replace(free=1000)
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
-    with pytest.raises(SimulationError, match=r"3 pairs need 0\.\d MB, got 0.0 MB free"):
-        write_pairs(simulated, tmp_path)
-    assert not list(tmp_path.iterdir())
-
-
-def test_a_directory_that_cannot_be_made_is_refused(simulated, tmp_path):
-    (tmp_path / "file").write_text("")
-    with pytest.raises(SimulationError, match="directory must be one that can be written"):
-        write_pairs(simulated, tmp_path / "file")
+def test_threads_are_left_as_they_were(simulated):
+    before = torch.get_num_threads()
+    detector_sources(simulated)
+    assert torch.get_num_threads() == before

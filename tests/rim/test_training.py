@@ -151,21 +151,6 @@ def test_learning_rate_warms_up_and_falls_to_a_hundredth(make_trainer):
     assert rates == pytest.approx([0.2525, 0.505, 1.01, 0.51, 0.01, 0.01], rel=1e-9)
 
 
-def test_batches_are_consecutive_lenses_of_the_dataset(make_trainer, simulator):
-    trainer = make_trainer(pixel_scales=(0.1, 0.1))
-    second = trainer._simulate(1, 4, seed=1)
-    assert second.index.tolist() == [4, 5, 6, 7]
-    expected = simulator.simulate(8, seed=1, pixel_scale=0.1)
-    torch.testing.assert_close(second.image, expected.image[4:], rtol=1e-6, atol=1e-6)
-
-
-def test_pixel_scales_are_drawn_from_their_range(make_trainer):
-    trainer = make_trainer(pixel_scales=(0.08, 0.12))
-    scales = {float(trainer._simulate(step, 1, seed=1).pixel_scale) for step in range(5)}
-    assert len(scales) == 5
-    assert all(0.08 <= scale <= 0.12 for scale in scales)
-
-
 def test_mixed_precision_trains_in_float32(make_trainer):
     trainer = make_trainer(mixed_precision=True)
     losses = train(trainer, 2)
