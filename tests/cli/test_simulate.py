@@ -4,6 +4,8 @@ import pytest
 from astropy.io import fits
 from astropy.table import QTable
 
+from astrorim.cli.simulate import _FORMATS, _option
+from astrorim.interchange.simulated_run import FORMATS
 from astrorim.observation import LensObservation
 
 SMALL = ("--seed", 11, "--size", 40, "--pixel-scale", "0.08 arcsec")
@@ -48,6 +50,9 @@ def test_an_interrupted_run_goes_on(astrorim, tmp_path):
         (("--seed", 11, "--size", 48, "--pixel-scale", "0.08 arcsec"), "size 40, asked for 48"),
         (("--seed", 11, "--size", 40), "pixel_scale_arcsec 0.08, asked for None"),
         ((*SMALL, "--lens-model", "sie"), "lens_model 'sie+shear', asked for 'sie'"),
+        ((*SMALL, "--format", "asdf"), "format 'fits', asked for 'asdf'"),
+        ((*SMALL, "--supersampling", 2), "supersampling 4, asked for 2"),
+        ((*SMALL, "--option", "sky_subtracted=false"), "asked for {'sky_subtracted': False}"),
     ],
 )
 def test_another_dataset_is_not_mixed_in(astrorim, simulated, options, what):
@@ -72,3 +77,122 @@ def test_suffix_never_leads_elsewhere(astrorim, tmp_path, suffix):
     )
     assert outcome.status == 2
     assert "must be of letters" in outcome.err
+
+
+def test_asdf_files_are_written(astrorim, tmp_path):
+    outcome = astrorim(
+        *("simulate", "foundation", *SMALL, "--format", "asdf", "--output-dir", tmp_path),
+        *("--supersampling", 2, "--output-suffix", "_a"),
+    )
+    assert outcome.status == 0
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "lens_00000_a.asdf", "simulation_a.json", "truths_a.ecsv",
+    }  # fmt: skip
+    observation = LensObservation.read(tmp_path / "lens_00000_a.asdf")
+    assert observation.psf_supersampling == 2
+
+
+def test_shards_are_written_and_trained_on(astrorim, tmp_path, monkeypatch):
+    outcome = astrorim(
+        *("simulate", "foundation", *SMALL, "--format", "shards", "--number", 12),
+        *("--supersampling", 1, "--output-dir", tmp_path / "shards"),
+    )
+    assert outcome.status == 0
+    assert (tmp_path / "shards" / "shard_000000.safetensors").is_file()
+    outcome = astrorim(
+        *("train", "unet-gru", "--data_dir", tmp_path / "shards", "--minutes", 0.0001),
+        *("--batch-size", 1, "--output-dir", tmp_path / "run"),
+    )
+    assert outcome.status == 0
+    assert (tmp_path / "run" / "weights.safetensors").is_file()
+
+
+def test_shards_of_evaluation_are_not_trained_on(astrorim, tmp_path):
+    astrorim(
+        *("simulate", "foundation", "--seed", 10**9, "--size", 24, "--format", "shards"),
+        *("--number", 2, "--supersampling", 1, "--output-dir", tmp_path / "shards"),
+    )
+    outcome = astrorim(
+        *("train", "unet-gru", "--data-dir", tmp_path / "shards"),
+        *("--output-dir", tmp_path / "run"),
+    )
+    assert outcome.status == 1
+    assert "must be below 10^9 - 1 for training, got 1000000000" in outcome.err
+
+
+def test_shards_have_no_suffix(astrorim, tmp_path):
+    outcome = astrorim(
+        *("simulate", "foundation", "--format", "shards", "--output-suffix", "_a"),
+        *("--output-dir", tmp_path),
+    )
+    assert outcome.status == 1
+    assert "suffix must be empty for shards, got '_a'" in outcome.err
+
+
+def test_preview_draws_a_contact_sheet_and_nothing_else(astrorim, tmp_path):
+    outcome = astrorim(
+        *("simulate", "foundation", *SMALL, "--preview", "--supersampling", 1),
+        *("--output-dir", tmp_path / "new"),
+    )
+    assert outcome.status == 0
+    path = tmp_path / "new" / "preview.png"
+    assert outcome.out.strip() == str(path)
+    assert list((tmp_path / "new").iterdir()) == [path]
+    assert path.read_bytes()[:4] == b"\x89PNG"
+
+
+def test_options_reach_the_simulator(astrorim, simulated, tmp_path):
+    outcome = astrorim(
+        *("simulate", "foundation", *SMALL, "--option", "sky-subtracted=false"),
+        *("--option", "wide_clumps=true", "--output-dir", tmp_path),
+    )
+    assert outcome.status == 0
+    with_sky = LensObservation.read(tmp_path / "lensed_00000.fits")
+    without = LensObservation.read(simulated / "lensed_00000.fits")
+    assert with_sky.meta["SKYSUB"] == 0
+    assert with_sky.data.mean() > without.data.mean() + 10
+
+
+@pytest.mark.parametrize(
+    "option, what",
+    [
+        ("wide_clamps=true", "has no option 'wide_clamps'; its options are sky_subtracted, "),
+        ("seed=1", "has no option 'seed'; its options are "),
+    ],
+)
+def test_unknown_option_lists_those_that_exist(astrorim, tmp_path, option, what):
+    outcome = astrorim(
+        "simulate", "foundation", "--option", option, "--output-dir", tmp_path / "new"
+    )
+    assert outcome.status == 1
+    assert what in outcome.err
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("option", ["wide_clumps", "=3", "a b=3", "a=[1, 2]", 'a={"b": 1}'])
+def test_malformed_option(astrorim, tmp_path, option):
+    outcome = astrorim("simulate", "v1", "--option", option, "--output-dir", tmp_path)
+    assert outcome.status == 2
+    assert f"got {option!r}" in outcome.err
+
+
+def test_options_are_json_scalars():
+    assert _option("a-b=1.5") == ("a_b", 1.5)
+    assert _option("a=null") == ("a", None)
+    assert _option("cosmology=Planck15") == ("cosmology", "Planck15")
+    assert _option("path=a=b") == ("path", "a=b")
+
+
+def test_workers_change_nothing(astrorim, simulated, tmp_path):
+    outcome = astrorim(
+        *("simulate", "foundation", "--number", 2, *SMALL, "--workers", 2),
+        *("--batch-size", 1, "--output-dir", tmp_path),
+    )
+    assert outcome.status == 0
+    assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == {
+        p.name: p.read_bytes() for p in simulated.iterdir()
+    }
+
+
+def test_the_formats_offered_are_those_there_are():
+    assert _FORMATS == FORMATS

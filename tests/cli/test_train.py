@@ -82,3 +82,20 @@ def test_weights_that_training_writes_can_be_loaded(astrorim, tmp_path):
     assert outcome.status == 0
     weights = outcome.out.strip()
     assert load_checkpoint(weights, load_plugins(), role="recurrence").provenance["steps"] == 1
+
+
+@pytest.mark.parametrize(
+    "option", [("--simulator", "v1"), ("--lens-model", "sie"), ("--pixel-scales", 0.1, 0.2)]
+)
+def test_shards_are_drawn_already(astrorim, tmp_path, option):
+    outcome = astrorim(
+        "train", "unet-gru", "--data-dir", tmp_path, *option, "--output-dir", tmp_path
+    )
+    assert outcome.status == 2
+    assert f"{option[0]} is of lenses drawn on the fly" in outcome.err
+
+
+def test_directory_without_shards(astrorim, tmp_path):
+    outcome = astrorim("train", "unet-gru", "--data-dir", tmp_path, "--output-dir", tmp_path)
+    assert outcome.status == 1
+    assert "must hold shards.json" in outcome.err
