@@ -68,7 +68,16 @@ def astrorim_register_light_models(register: Register[LightModel]) -> None:
 @hookimpl
 def astrorim_register_simulators(register: Register[Simulator]) -> None:
     """Register our simulators."""
-    register("foundation", _deferred("simulators.foundation", "Foundation"), aliases=["v1"])
+    for module, name, aliases in (
+        ("foundation", "Foundation", ["v1"]),
+        ("enhanced", "Enhanced", ["v2"]),
+        ("multi_instrument", "MultiInstrument", ["v3"]),
+        ("expanded", "Expanded", ["v4"]),
+        ("small_lens", "SmallLens", ["v5", "weak"]),
+        ("realistic", "Realistic", ["v6"]),
+    ):
+        create = _deferred(f"simulators.{module}", name)
+        register(module.replace("_", "-"), create, aliases=aliases)
 
 
 @hookimpl

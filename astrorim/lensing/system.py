@@ -71,7 +71,18 @@ class SumLens(LensModel):
     def __repr__(self) -> str:
         return f"SumLens({self.name!r})"
 
-    def _each(self, params: Mapping[str, Tensor]) -> list[tuple[LensModel, dict[str, Tensor]]]:
+    def each(self, params: Mapping[str, Tensor]) -> list[tuple[LensModel, dict[str, Tensor]]]:
+        """Components, each with its parameters by its own names.
+
+        Parameters
+        ----------
+        params : mapping of str to Tensor, (...)
+            Parameters of the sum.
+
+        Returns
+        -------
+        list of (LensModel, dict of str to Tensor, (...))
+        """
         return [
             (model, {name: params[key] for name, key in keys.items()})
             for model, keys in self._parts
@@ -79,18 +90,18 @@ class SumLens(LensModel):
 
     def potential(self, x: Tensor, y: Tensor, params: Mapping[str, Tensor]) -> Tensor:
         """Sum of the potentials; see `LensModel.potential`."""
-        return sum(model.potential(x, y, own) for model, own in self._each(params))  # type: ignore[return-value]
+        return sum(model.potential(x, y, own) for model, own in self.each(params))  # type: ignore[return-value]
 
     def deflection(
         self, x: Tensor, y: Tensor, params: Mapping[str, Tensor]
     ) -> tuple[Tensor, Tensor]:
         """Sum of the deflections; see `LensModel.deflection`."""
-        deflections = [model.deflection(x, y, own) for model, own in self._each(params)]
+        deflections = [model.deflection(x, y, own) for model, own in self.each(params)]
         return sum(a[0] for a in deflections), sum(a[1] for a in deflections)  # type: ignore[return-value]
 
     def convergence(self, x: Tensor, y: Tensor, params: Mapping[str, Tensor]) -> Tensor:
         """Sum of the convergences; see `LensModel.convergence`."""
-        return sum(model.convergence(x, y, own) for model, own in self._each(params))  # type: ignore[return-value]
+        return sum(model.convergence(x, y, own) for model, own in self.each(params))  # type: ignore[return-value]
 
 
 class LensSystem:

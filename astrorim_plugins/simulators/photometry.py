@@ -13,6 +13,7 @@ __all__ = [
     "ZERO_POINT",
     "arc_visibility",
     "counts_from_magnitude",
+    "first_accepted",
     "first_visible",
     "magnitude_from_counts",
 ]
@@ -80,6 +81,27 @@ def _percentile_99(image: Tensor) -> Tensor:
     low = top[:, -1]
     high = top[:, -2] if top.shape[1] > 1 else low
     return low + (high - low) * (position - rank)
+
+
+def first_accepted(accepted: Tensor) -> tuple[Tensor, Tensor]:
+    """Pick the first of several draws that is accepted, else the last.
+
+    Parameters
+    ----------
+    accepted : Tensor, (B, n), bool
+        Whether each of the n draws is accepted.
+
+    Returns
+    -------
+    chosen : Tensor, (B,), int64
+        Number of the draw that is kept.
+    found : Tensor, (B,), bool
+        Whether that draw is accepted.
+    """
+    found = accepted.any(dim=1)
+    first = accepted.to(torch.uint8).argmax(dim=1)
+    last = torch.full_like(first, accepted.shape[1] - 1)
+    return torch.where(found, first, last), found
 
 
 def first_visible(visibility: Tensor, threshold: float) -> tuple[Tensor, Tensor]:

@@ -80,7 +80,7 @@ def stream_number(name: str) -> int:
 
 @lru_cache(maxsize=64)
 def _layout(
-    streams: tuple[tuple[str, int], ...],
+    streams: tuple[tuple[str, int], ...], namespace: str
 ) -> tuple[tuple[int, ...], tuple[int, ...], dict[str, slice]]:
     """Block numbers, stream numbers and the columns of each stream's words."""
     blocks: list[int] = []
@@ -90,7 +90,7 @@ def _layout(
         start = _WORDS * len(blocks)
         size = math.ceil(count / _WORDS)
         blocks += range(size)
-        numbers += [stream_number(name)] * size
+        numbers += [stream_number(namespace + name)] * size
         columns[name] = slice(start, start + count)
     if len(set(numbers)) != len(streams):
         raise ValueError(
@@ -109,6 +109,9 @@ class RandomStreams:
         Seed of the dataset, from 0 to 2^64 - 1.
     index : Tensor, (B,), int64
         Number of each lens in the dataset, not negative.
+    namespace : str, optional
+        Put before the names of all streams, so that two simulators with the same seed draw
+        different numbers.
 
     Raises
     ------
@@ -116,7 +119,7 @@ class RandomStreams:
         If the seed or an index is out of range.
     """
 
-    def __init__(self, seed: int, index: Tensor) -> None:
+    def __init__(self, seed: int, index: Tensor, namespace: str = "") -> None:
         if int(seed) != seed or not 0 <= seed < 2**64:
             raise ValueError(f"seed must be an integer from 0 to 2^64 - 1, got {seed!r}")
         if index.ndim != 1 or index.dtype != torch.int64:
@@ -127,6 +130,7 @@ class RandomStreams:
             raise ValueError(f"index must not be negative, got {int(index.min())}")
         self.seed = int(seed)
         self.index = index
+        self.namespace = namespace
 
     def words(self, streams: Mapping[str, int]) -> dict[str, Tensor]:
         """32-bit words of several streams, drawn together.
@@ -142,7 +146,7 @@ class RandomStreams:
         dict of str to Tensor, (B, count), int64
             Words in [0, 2^32).
         """
-        blocks, numbers, columns = _layout(tuple(streams.items()))
+        blocks, numbers, columns = _layout(tuple(streams.items()), self.namespace)
         device = self.index.device
         index = self.index[:, None]
         block = torch.tensor(blocks, dtype=torch.int64, device=device)[None, :]

@@ -88,6 +88,25 @@ class SuperGrid:
         steps = torch.arange(number, dtype=torch.float64, device=device)
         return ((steps - (number - 1) / 2) * self.spacing).to(torch.float32)
 
+    def meshes(self, number: int, device: str | torch.device) -> tuple[Tensor, Tensor]:
+        """Positions x and y of the sub-pixels, expanded from the axes.
+
+        Parameters
+        ----------
+        number : int
+            Batch size B.
+        device : str or torch.device
+            Where the tensors live.
+
+        Returns
+        -------
+        x, y : Tensor, (B, H', W'), arcsec
+            Views that must not be written to.
+        """
+        x, y = self.axes(device)
+        shape = (number, len(y), len(x))
+        return x[None, None, :].expand(shape), y[None, :, None].expand(shape)
+
     def positions(self, number: int, device: str | torch.device) -> tuple[Tensor, Tensor]:
         """Positions x and y of the sub-pixels in one row, filled up by `even_length`.
 
