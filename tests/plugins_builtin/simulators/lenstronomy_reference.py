@@ -148,8 +148,8 @@ def source_components(values):
 
 def has_galaxy_image(drawn, i):
     """Whether a source is the picture of a galaxy, which is no profile of lenstronomy."""
-    parts = [value for name, value in drawn.metadata.items() if name == "galaxy_amplitude"]
-    return any(float(value[i]) != 0 for value in parts)
+    flux = drawn.metadata.get("galaxy_flux")
+    return flux is not None and float(flux[i]) != 0
 
 
 def lenstronomy_image(drawn, i):
