@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from astrorim.cli import demo, evaluate, info, mass, plugins, reconstruct, simulate, train
 from astrorim.cli.arguments import CommandParser, VersionAction
+from astrorim.cli.memory import keep_freed_memory
 from astrorim.cli.terminal import messages_on_stderr
 from astrorim.exceptions import AstroRIMError
 
@@ -76,6 +77,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         After ``--help`` and ``--version`` (0) and when the command is not understood (2).
     """
     args = build_parser().parse_args(argv)
+    if argv is None:
+        keep_freed_memory()
     with messages_on_stderr(args.verbosity):
         try:
             return int(args.run(args))

@@ -157,7 +157,7 @@ def draw_population(
         values |= _single_place(streams, lens_model, lens, values["theta_E"])
     light = draw_lens_light(drawn, values, light_model)
     second: dict[str, Tensor] = {}
-    if "theta_E_second" in lens:
+    if "second_ratio" in values and "theta_E_second" in lens:
         second = draw_second_light(values, lens, light, light_model)
     source = draw_source(declaration, drawn, values, light_model, wide_clumps=wide_clumps)
     if galaxies is not None:
