@@ -89,7 +89,7 @@ def truth_tree(simulated: SimulatedLenses, i: int, on_detector: np.ndarray) -> d
         if name not in absent
     }
     metadata = {
-        name: _number(name, header_number(column[i]))
+        name: _number(header_number(column[i]), metadata_unit(name, simulated.simulator))
         for name, column in simulated.metadata.items()
         if not name.startswith(EFFECT) and np.isfinite(float(column[i]))
     }
@@ -115,8 +115,7 @@ def truth_tree(simulated: SimulatedLenses, i: int, on_detector: np.ndarray) -> d
     }
 
 
-def _number(name: str, value: float) -> float | u.Quantity:
-    unit = metadata_unit(name)
+def _number(value: float, unit: u.UnitBase | None) -> float | u.Quantity:
     return value if unit is None else value * unit
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -301,21 +302,34 @@ def truth_table(
         table[name] = values[name][rows] << unit
     table["pixel_scale"] = as_array(simulated.pixel_scale)[rows] << u.arcsec / u.pix
     for name, value in simulated.metadata.items():
+        if name in table.colnames:
+            continue
         column = as_array(value)[rows]
-        unit = metadata_unit(name)
+        unit = metadata_unit(name, simulated.simulator)
         if name.startswith(EFFECT):
             column = column.astype(np.uint8)
         table[name] = column if unit is None else column << unit
     return table
 
 
-def metadata_unit(name: str) -> u.UnitBase | None:
+@functools.cache
+def _declared_units(simulator: str) -> dict[str, u.UnitBase]:
+    """Units of what a registered simulator declares that it draws."""
+    simulators = load_plugins().simulators
+    if simulator not in simulators:
+        return {}
+    return {p.name: p.unit for p in simulators.create(simulator).parameters}
+
+
+def metadata_unit(name: str, simulator: str = "") -> u.UnitBase | None:
     """Unit of what a simulator recorded.
 
     Parameters
     ----------
     name : str
         Key of ``metadata``.
+    simulator : str, optional
+        Its name, for what it alone declares.
 
     Returns
     -------
@@ -326,8 +340,11 @@ def metadata_unit(name: str) -> u.UnitBase | None:
         return _METADATA[name][1]
     if name in OBSERVATION_UNITS:
         return OBSERVATION_UNITS[name]
+    if name == "pixel_scale":
+        return u.arcsec / u.pix
     kind, _, rest = name.partition("_")
     number, _, parameter = rest.partition("_")
     if kind in {"source", "clump"} and number.isdigit():
         return _COMPONENT_UNITS.get(parameter)
-    return None
+    unit = _declared_units(simulator).get(name, u.dimensionless_unscaled)
+    return None if unit == u.dimensionless_unscaled else unit

@@ -108,21 +108,34 @@ def _source(axes: Axes, simulated: SimulatedLenses, i: int) -> None:
 
 
 def _square_of_light(image: np.ndarray, fraction: float = 0.95) -> tuple[int, int, int]:
-    """Row and column of the centre, and half the side less half a pixel, of a square."""
+    """Row and column of the centre, and half the side less half a pixel, of a square.
+
+    It holds ``fraction`` of the light and the brightest pixel, a margin about them, and
+    lies inside the image.
+    """
     light = np.clip(image, 0, None).astype(float)
     total = light.sum()
     n = len(image)
+    largest = (n - 1) // 2
     if total <= 0:
-        return n // 2, n // 2, (n - 1) // 2
+        return n // 2, n // 2, largest
     axis = np.arange(n)
     row = round(float(light.sum(axis=1) @ axis / total))
     column = round(float(light.sum(axis=0) @ axis / total))
-    largest = min(row, column, n - 1 - row, n - 1 - column)
-    for half in range(4, largest + 1):
-        inside = light[row - half : row + half + 1, column - half : column + half + 1]
-        if inside.sum() >= fraction * total:
-            return row, column, min(round(1.3 * half), largest)
-    return row, column, largest
+    peak_row, peak_column = np.unravel_index(int(light.argmax()), light.shape)
+    half = max(4, abs(int(peak_row) - row), abs(int(peak_column) - column))
+    while half < largest:
+        rows = slice(max(row - half, 0), row + half + 1)
+        columns = slice(max(column - half, 0), column + half + 1)
+        if light[rows, columns].sum() >= fraction * total:
+            break
+        half += 1
+    half = min(round(1.3 * half), largest)
+    return (
+        int(np.clip(row, half, n - 1 - half)),
+        int(np.clip(column, half, n - 1 - half)),
+        half,
+    )
 
 
 def _show(

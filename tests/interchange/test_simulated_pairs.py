@@ -7,7 +7,7 @@ import torch
 from astropy.io import fits
 from astropy.wcs import WCS
 
-from astrorim.grid import pixel_scale_of
+from astrorim.grid import ImageGrid, SourceGrid, pixel_scale_of
 from astrorim.interchange.simulated_lenses import write_pairs
 from astrorim.interchange.simulated_pairs import detector_sources, to_observation
 from astrorim.interchange.simulated_truth import pair_names
@@ -76,24 +76,36 @@ def test_the_source_file_holds_the_truth_images(simulated, written):
         assert hdus["SOURCEDET"].shape == (30, 32)
         units = [u.Unit(hdu.header["BUNIT"]) for hdu in hdus]
         assert units == [u.adu / u.arcsec**2] * 2 + [u.adu] * 3
-        assert pixel_scale_of(WCS(hdus[0].header)).to_value("arcsec") == pytest.approx(0.03)
+        scale = pixel_scale_of(WCS(hdus[0].header)).to_value("arcsec")
+        assert scale == pytest.approx(float(simulated.source_pixel_scale[1]), rel=1e-6)
 
 
 def test_the_source_on_the_detector_grid_has_the_source_s_flux(simulated, written):
     """Both grids show the same source where they overlap."""
-    with fits.open(written / "source_00004.fits") as hdus:
+    with fits.open(written / "source_00005.fits") as hdus:
         detector, fine = hdus["SOURCEDET"].data, hdus[0].data
-    # The detector's frame is 1.28 x 1.2 arcsec of the truth's 3.84 arcsec.
-    cut = fine[64 - 20 : 64 + 20, 64 - 21 : 64 + 21]
-    inner = detector[:, :]
-    assert inner.sum() * 0.04**2 == pytest.approx(cut.sum() * 0.03**2, rel=0.05)
+    scale = float(simulated.source_pixel_scale[1])
+    own = SourceGrid(fine.shape, scale, *simulated.source_centre[1].tolist())
+    sky = ImageGrid(detector.shape, 0.04)
+
+    def within(frame, positions):
+        left, right, bottom, top = frame.extent
+        x, y = positions
+        return (left < x) & (x < right) & (bottom < y) & (y < top)
+
+    on_detector = detector[within(own, sky.coordinates())].sum() * 0.04**2
+    on_own = fine[within(sky, own.coordinates())].sum() * scale**2
+    assert on_detector == pytest.approx(on_own, rel=0.05)
+    assert on_own > 0.5 * fine.sum() * scale**2
 
 
-def test_source_and_observation_share_the_sky(written):
+def test_source_and_observation_share_the_sky(simulated, written):
     with fits.open(written / "source_00004.fits") as hdus:
         source, detector = WCS(hdus[0].header), WCS(hdus["NOISEFREE"].header)
+    x, y = simulated.source_centre[0].tolist()
     centre = source.pixel_to_world(63.5, 63.5)
-    assert centre.separation(detector.pixel_to_world(15.5, 14.5)).to_value("arcsec") < 1e-6
+    same = detector.pixel_to_world(15.5 + x / 0.04, 14.5 + y / 0.04)
+    assert centre.separation(same).to_value("arcsec") < 1e-5
 
 
 def test_kernels_have_the_size_of_their_own_lens(rich):

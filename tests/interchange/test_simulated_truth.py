@@ -12,6 +12,7 @@ from astrorim.interchange.simulated_truth import (
     absent_parameters,
     applied_effects,
     dataset_of,
+    metadata_unit,
     truth_header,
     truth_table,
 )
@@ -110,3 +111,10 @@ def test_effects_are_columns_of_zero_and_one(rich):
     assert list(table["effect_vignetting"]) == [0, 0]
     assert table["effect_cosmic_rays"].dtype == np.uint8
     assert applied_effects(rich, 1) == ["psf-mismatch", "cosmic-rays"]
+
+
+def test_what_a_simulator_declares_has_the_unit_that_it_declares():
+    assert metadata_unit("velocity_dispersion") is None
+    assert metadata_unit("velocity_dispersion", "expanded") == u.km / u.s
+    assert metadata_unit("z_lens", "expanded") is None
+    assert metadata_unit("anything", "not-registered") is None

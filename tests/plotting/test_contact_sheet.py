@@ -59,6 +59,7 @@ def test_what_is_not_known_is_not_in_the_title(simulated):
 def test_the_source_lies_where_it_is(simulated):
     """The brightest pixel shown is at the brightest position of the source plane."""
     axes = panels(plot_contact_sheet(simulated))[0]
+    centre_x, centre_y = simulated.source_centre[0].tolist()
     shown = axes.images[0].get_array()
     left, right, bottom, top = axes.images[0].get_extent()
     row, column = np.unravel_index(np.argmax(shown), shown.shape)
@@ -68,8 +69,8 @@ def test_the_source_lies_where_it_is(simulated):
     place = divmod(int(image.argmax()), image.shape[1])
     scale = float(simulated.source_pixel_scale[0])
     middle = (image.shape[0] - 1) / 2
-    assert y == pytest.approx((place[0] - middle) * scale, abs=1e-5)
-    assert x == pytest.approx((place[1] - middle) * scale, abs=1e-5)
+    assert y == pytest.approx(centre_y + (place[0] - middle) * scale, abs=1e-5)
+    assert x == pytest.approx(centre_x + (place[1] - middle) * scale, abs=1e-5)
 
 
 def test_a_square_holds_the_light():
@@ -80,6 +81,12 @@ def test_a_square_holds_the_light():
     cut = image[row - half : row + half + 1, column - half : column + half + 1]
     assert cut.sum() > 0.95 * image.sum()
     assert half < 12
+    image[2, 38] = 3
+    row, column, half = _square_of_light(image)
+    assert row - half <= 2
+    assert column + half >= 38
+    assert 0 <= min(row - half, column - half)
+    assert max(row, column) + half <= 39
     assert _square_of_light(np.zeros((9, 9))) == (4, 4, 4)
 
 
