@@ -68,7 +68,8 @@ def sersic_brightness(
     """Surface brightness of an elliptical Sersic profile at the origin.
 
     For n > 1 the slope diverges at the centre; the brightness is held constant within
-    `MIN_RADIUS`.
+    `MIN_RADIUS`. Far out it does not fall below the amplitude times a thousand times the
+    smallest normal number, 1e-35 in float32: subnormal numbers take ten times as long.
 
     Parameters
     ----------
@@ -92,7 +93,9 @@ def sersic_brightness(
     radius_square = floored_square((X * X + Y * Y) / (1 - square))
     log_radius = torch.log(radius_square) / 2 - torch.log(half_light_radius)
     b = sersic_b(sersic_index)
-    return amplitude * torch.exp(b - b * torch.exp(log_radius / sersic_index))
+    exponent = b - b * torch.exp(log_radius / sersic_index)
+    lowest = math.log(1e3 * torch.finfo(exponent.dtype).tiny)
+    return amplitude * torch.exp(torch.clamp_min(exponent, lowest))
 
 
 def sersic_total_flux(

@@ -86,3 +86,17 @@ def test_half_of_the_light_lies_inside_the_half_light_ellipse():
     )
     inside = 2 * math.pi * torch.trapezoid(brightness * radius**2, log_r)
     assert float(inside / model.total_flux(params)) == pytest.approx(0.5, abs=1e-6)
+
+
+def test_the_outskirts_of_compact_profiles_are_normal_numbers(dtype):
+    """Subnormal numbers made small disks seven times as slow to render."""
+    for each in (dtype, torch.float32):
+        x = torch.linspace(0, 20, 2001, dtype=each).view(1, 1, -1)
+        one = torch.ones((1, 1, 1), dtype=each)
+        values = {"amplitude": 1.0, "half_light_radius": 0.01, "sersic_index": 0.8}
+        values |= dict.fromkeys(("e1", "e2", "x0", "y0"), 0.0)
+        params = {name: value * one for name, value in values.items()}
+        model = load_plugins().light_models.create("sersic")
+        brightness = model.surface_brightness(x, torch.zeros_like(x), params)
+        assert float(brightness.min()) >= torch.finfo(each).tiny
+        assert float(brightness[..., -1]) < 1e-30
