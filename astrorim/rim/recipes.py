@@ -8,6 +8,7 @@ import torch
 
 from astrorim.interfaces import Simulator
 from astrorim.lensing.system import LensSystem
+from astrorim.plugins.lens_models import parse_composite
 from astrorim.rim.codec import ParameterCodec
 from astrorim.rim.light_augmentation import LightRange, redraw_light
 from astrorim.rim.objectives import EncoderObjective, RecurrenceObjective, image_data
@@ -16,9 +17,10 @@ from astrorim.rim.training import Trainer, TrainingOptions
 from astrorim.rim.training_batches import DrawnBatches, TrainingBatches
 
 if TYPE_CHECKING:
+    from astrorim.interfaces import SimulatedLenses
     from astrorim.plugins import Plugins
 
-__all__ = ["START_SPREAD", "make_trainer", "system_of"]
+__all__ = ["START_SPREAD", "encoded_system", "make_trainer", "system_of"]
 
 START_SPREAD = {
     "theta_E": 0.025,
@@ -50,6 +52,40 @@ def system_of(simulator: Simulator | TrainingBatches, plugins: Plugins) -> LensS
     )
 
 
+def encoded_system(sample: SimulatedLenses, plugins: Plugins) -> LensSystem:
+    """What an encoder can be trained to infer: the components that every lens has.
+
+    Labelled components, of which a lens may have some and another none, are left out, and
+    so is a halo that only some lenses have; what they do to the images then is part of the
+    variety that the encoder learns to see past.
+
+    Parameters
+    ----------
+    sample : SimulatedLenses
+        Lenses of the training set.
+    plugins : Plugins
+        Where names are looked up.
+
+    Returns
+    -------
+    LensSystem
+    """
+    kept = []
+    for label, name in parse_composite(sample.lens_model):
+        component = plugins.lens_models.create(name)
+        always = not label and all(
+            bool((sample.lens[parameter.name] > parameter.support[0]).all())
+            for parameter in component.parameters
+            if parameter.name in sample.lens
+        )
+        if always:
+            kept.append(name)
+    return LensSystem(
+        plugins.lens_models.resolve("+".join(kept)),
+        plugins.light_models.create(sample.light_model),
+    )
+
+
 def make_trainer(
     network: str,
     simulator: Simulator | TrainingBatches,
@@ -78,20 +114,22 @@ def make_trainer(
         Not yet started; call its ``resume`` to take up an interrupted run.
     """
     backend = plugins.networks.create(network)
-    system = system_of(simulator, plugins)
     sizes = dict(architecture or {})
     if backend.role == "recurrence":
+        # Every component bends the light of the arcs that the source is inferred from.
+        system = system_of(simulator, plugins)
         sizes.setdefault("channels_in", NUM_CELL_INPUTS)
         objective = RecurrenceObjective(system, spread=START_SPREAD)
         return Trainer(backend, sizes, objective, simulator, options)
-    sizes.setdefault("num_parameters", len(system.parameters))
-    codec = ParameterCodec(system.parameters)
     # The standardisation comes from lenses of the training set, so it is reproducible.
     if isinstance(simulator, Simulator):
         simulator = DrawnBatches(
             simulator, seed=options.seed, pixel_scales=options.pixel_scales
         )
     sample = simulator.sample(_CODEC_SAMPLE)
+    system = encoded_system(sample, plugins)
+    sizes.setdefault("num_parameters", len(system.parameters))
+    codec = ParameterCodec(system.parameters)
     light_range = LightRange() if options.wide_light else None
     values = system.stack(sample.lens, sample.light)
     if light_range is not None:

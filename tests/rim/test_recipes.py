@@ -53,6 +53,17 @@ def test_parameters_are_standardised_on_lenses_of_the_training_set(simulator, pl
     torch.testing.assert_close(latents.std(0), torch.ones(14), rtol=1e-3, atol=0)
 
 
+@pytest.mark.parametrize("name", ["enhanced"])
+def test_networks_train_on_lenses_with_components_that_some_lack(name, plugins, options):
+    simulator = plugins.simulators.create(name)
+    encoder = make_trainer("flow-encoder", simulator, options, plugins, ENCODER)
+    assert encoder.objective.system.lens.name == "sie+shear"
+    assert torch.isfinite(torch.tensor(encoder._train_step()))
+    recurrence = make_trainer("unet-gru", simulator, options, plugins, {"fine": 4})
+    assert recurrence.objective.system.lens.name == simulator.lens_model
+    assert torch.isfinite(torch.tensor(recurrence._train_step()))
+
+
 def test_unknown_network_lists_what_exists(simulator, plugins, options):
     with pytest.raises(UnknownNameError, match="'resnet'; available: .*flow-encoder"):
         make_trainer("resnet", simulator, options, plugins)
