@@ -217,19 +217,20 @@ class ComponentSource:
         profiles = self.model.total_flux(self.profiles)
         clumps = 2 * math.pi * self.clumps["sigma"] ** 2 * self.clumps["amplitude"]
         if self.spiral:
+            rows = (self.spiral["amplitude"] != 0).nonzero()[:, 0]
             first = self.num_modulated
-            covered = {name: value[:, :first] for name, value in self.profiles.items()}
+            covered = {name: value[rows, :first] for name, value in self.profiles.items()}
             profiles = profiles.clone()
-            profiles[:, :first] *= self._mean_factor(covered, _sersic_radii(covered))
+            profiles[rows, :first] *= self._mean_factor(rows, covered, _sersic_radii(covered))
             if self.num_spiral_profiles is None:
-                clumps = clumps * self._mean_factor(
-                    self.clumps, _gaussian_radii(self.clumps["sigma"])
-                )
+                covered = {name: value[rows] for name, value in self.clumps.items()}
+                radii = _gaussian_radii(covered["sigma"])
+                clumps[rows] *= self._mean_factor(rows, covered, radii)
         total = profiles.sum(dim=1) + clumps.sum(dim=1)
         return total if self.galaxies is None else total + self.galaxies.total_flux()
 
-    def _mean_factor(self, table: Components, radius: Tensor) -> Tensor:
-        """Mean of the pattern over components with flux at ``radius``, (B, m, radii)."""
+    def _mean_factor(self, rows: Tensor, table: Components, radius: Tensor) -> Tensor:
+        """Mean of the pattern over components of lenses, flux at ``radius`` (R, m, radii)."""
         step = 2 * math.pi / _FLUX_ANGLES
         angle = torch.arange(_FLUX_ANGLES, dtype=radius.dtype, device=radius.device) * step
         radius = radius[..., None]
@@ -241,7 +242,7 @@ class ComponentSource:
             x, y = ((1 + e1) * x + e2 * y) / norm, (e2 * x + (1 - e1) * y) / norm
         x = x + table["x0"][..., None, None]
         y = y + table["y0"][..., None, None]
-        return self.spiral_factor(x, y).mean(dim=(-2, -1))
+        return self.spiral_factor(x, y, rows).mean(dim=(-2, -1))
 
     def image(self, centre: Tensor, pixel_scale: Tensor, size: int) -> Tensor:
         r"""Source averaged over the pixels of square grids.
