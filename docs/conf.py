@@ -10,6 +10,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from command_help import write_command_help
 from reference_pages import write_reference_pages
 from registry_tables import write_registry_tables, write_weights_table
+from simulator_pages import write_simulator_pages
 
 project = "AstroRIM"
 author = "AstroRIM developers"
@@ -30,6 +31,7 @@ write_reference_pages(HERE / "api" / "pages")
 write_registry_tables(HERE / "api")
 write_command_help(HERE / "api" / "commands.inc")
 write_weights_table(HERE / "api" / "weights.inc")
+write_simulator_pages(HERE / "simulators")
 # tables of results exist only where an evaluation was run; a glob that finds none warns
 tables = [f"   results/{path.stem}" for path in sorted((HERE / "results").glob("*.rst"))]
 toctree = [".. toctree::", "   :maxdepth: 1", "", *tables] if tables else ["None yet."]

@@ -103,6 +103,52 @@ def test_every_builtin_and_every_parameter_is_in_the_tables(docs_module, tmp_pat
                 assert parameter.description in parameters
 
 
+@pytest.fixture(scope="module")
+def simulator_pages(repository, tmp_path_factory):
+    """Pages of the simulators with few lenses, by name, and the table of all."""
+    folder = tmp_path_factory.mktemp("simulators")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(repository / "docs"))
+        patch.delitem(sys.modules, "simulator_pages", raising=False)
+        pages = importlib.import_module("simulator_pages")
+        pages.write_simulator_pages(folder, number=2, previewed=1)
+        written = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
+        pages.write_simulator_pages(folder, number=2, previewed=1)
+    again = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
+    assert again == written, "figures are drawn again only when something has changed"
+    return folder
+
+
+def test_every_simulator_has_its_page_in_the_index(simulator_pages, page):
+    plugins = load_plugins()
+    overview = (simulator_pages / "overview.inc").read_text(encoding="utf-8")
+    names = [row.name for row in plugins.table() if row.kind == plugins.simulators.kind]
+    assert len(names) >= 6
+    for name in names:
+        assert f"\n   simulators/{name}\n" in overview
+        assert plugins.simulators.create(name).description in overview
+    assert "simulators/overview.inc" in page("simulators")
+
+
+def test_every_quantity_and_every_effect_is_on_its_page(simulator_pages):
+    from astrorim_plugins.simulators.declaration import EFFECTS
+    from astrorim_plugins.simulators.distributions import Cases
+
+    for registered in load_plugins().simulators:
+        simulator = load_plugins().simulators.create(registered.name)
+        text = (simulator_pages / f"{simulator.name}.rst").read_text(encoding="utf-8")
+        for quantity in simulator.declaration:
+            distribution = quantity.distribution
+            cases = distribution.cases if isinstance(distribution, Cases) else [distribution]
+            assert f"   * - ``{quantity.name}``\n" in text
+            assert [case for case in cases if f"``{case}``" not in text] == []
+        for effect, names in EFFECTS.items():
+            has_effect = any(name in simulator.declaration for name in names)
+            assert (f"   * - ``{effect}``\n" in text) == has_effect
+        for figure in re.findall(r"image:: (\S+)", text):
+            assert (simulator_pages / figure).stat().st_size > 0
+
+
 def test_entry_points_lead_somewhere(project):
     groups = dict(project["project"]["entry-points"])
     groups["console_scripts"] = project["project"]["scripts"]
