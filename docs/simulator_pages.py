@@ -301,8 +301,8 @@ def effect_table(declaration: Declaration, record: dict[str, Any]) -> list[str]:
         (
             "Any of them is left out by ``without``. The probability is that of the "
             "declaration; the share is what the lenses above have. The two differ where an "
-            "effect needs more than its own draw, such as a number that may be zero, or a kind of point spread "
-            "function."
+            "effect needs more than its own draw, such as a number that may be zero, or a "
+            "kind of point spread function."
         ),
         "",
         *list_table("Effects", ("effect", "what", "probability", "share"), rows),
