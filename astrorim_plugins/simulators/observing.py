@@ -41,7 +41,10 @@ if TYPE_CHECKING:
 __all__ = ["Observatory", "Optics"]
 
 _SOURCE_SIZE = 128
-_LIGHT_SUPERSAMPLING = 4
+_LIGHT_SPACING = 0.01
+"""Distance, arcsec, of the points in the cores of galaxies. The sum over points of a steep
+profile, a Sersic index of five and a half-light radius of 0.2 arcsec, is right to 1 %."""
+_ROUNDING = 1e-6
 _MOST_PIXELS = 64
 """Largest kernel, detector pixels across."""
 
@@ -243,7 +246,7 @@ class Observatory:
             "magnification": fraction["arcs"].sum(dim=(1, 2)),
             "signal_to_noise": signal,
             "sky_subtracted": torch.full_like(chosen, int(self.sky_subtracted)),
-            **self._effects(own, optics),
+            **self._effects(own, optics, galaxies=source.galaxies is not None),
         }
         handed = self._handed_kernel(optics, own)
         return {
@@ -300,13 +303,15 @@ class Observatory:
         self, grid: SuperGrid, x: Tensor, y: Tensor, params: Mapping[str, Tensor]
     ) -> Tensor:
         image = self.light_model.surface_brightness(x, y, params)
-        if grid.supersampling < _LIGHT_SUPERSAMPLING:
+        factor = math.ceil(grid.spacing / _LIGHT_SPACING - _ROUNDING)
+        if factor > 1:
             grid.refine_core(
                 image,
                 lambda fine_x, fine_y: self.light_model.surface_brightness(
                     fine_x, fine_y, params
                 ),
-                factor=_LIGHT_SUPERSAMPLING // grid.supersampling,
+                factor=factor,
+                centre=(params["x0"].view(-1), params["y0"].view(-1)),
             )
         return image
 
@@ -378,7 +383,9 @@ class Observatory:
         border = (self._psf_size - kernel.shape[-1]) // 2
         return torch.nn.functional.pad(kernel, (border,) * 4)
 
-    def _effects(self, values: Mapping[str, Tensor], optics: Optics) -> dict[str, Tensor]:
+    def _effects(
+        self, values: Mapping[str, Tensor], optics: Optics, *, galaxies: bool
+    ) -> dict[str, Tensor]:
         """Which effects were applied: zeros and ones, (B,)."""
         applied = {}
         for effect, names in EFFECTS.items():
@@ -389,6 +396,10 @@ class Observatory:
             applied["subhalos"] = applied["subhalos"] & (values["num_subhalos"] > 0)
         if "coma" in applied and optics.kind == "airy":
             applied["coma"] = torch.zeros_like(applied["coma"])
+        if "sky_residual" in applied and not self.sky_subtracted:
+            applied["sky_residual"] = torch.zeros_like(applied["sky_residual"])
+        if "spiral" in applied and galaxies:
+            applied["spiral"] = torch.zeros_like(applied["spiral"])
         return {f"effect_{name}": value for name, value in applied.items()}
 
 

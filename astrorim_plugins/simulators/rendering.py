@@ -142,9 +142,10 @@ class SuperGrid:
         brightness: Callable[[Tensor, Tensor], Tensor],
         *,
         factor: int,
+        centre: tuple[Tensor, Tensor],
         half_width: int = 8,
     ) -> None:
-        """Replace the centre of a frame by means over finer points, in place.
+        """Replace a square of each frame by means over finer points, in place.
 
         Galaxies are too steep in their cores for one point per sub-pixel.
 
@@ -156,24 +157,32 @@ class SuperGrid:
             ``brightness(x, y)`` for positions (B, H, W), arcsec.
         factor : int
             Points along the side of a sub-pixel of the core.
+        centre : tuple of Tensor, (B,), arcsec
+            Positions x and y of the cores' centres; moved into the frame where a core
+            would leave it.
         half_width : int, optional
             Half the side of the core, detector pixels.
         """
-        x, y = self.axes(image.device)
         reach = half_width * self.supersampling
-        rows, columns = (
-            slice(max(n // 2 - reach, 0), min(n // 2 + reach, n)) for n in image.shape[1:]
-        )
-        steps = torch.arange(factor, dtype=x.dtype, device=x.device)
+        steps = torch.arange(factor, dtype=image.dtype, device=image.device)
         steps = ((steps + 0.5) / factor - 0.5) * self.spacing
-        fine_x = (x[columns, None] + steps).flatten()
-        fine_y = (y[rows, None] + steps).flatten()
-        shape = (len(image), len(fine_y), len(fine_x))
+        places, positions = [], []
+        for axis, middle in zip(self.axes(image.device), centre, strict=True):
+            width = min(2 * reach, len(axis))
+            start = torch.ceil((middle.view(-1, 1) - axis[0]) / self.spacing) - width // 2
+            start = start.to(torch.int64).clamp(0, len(axis) - width)
+            place = start + torch.arange(width, device=image.device)
+            places.append(place)
+            positions.append((axis[place][..., None] + steps).flatten(1))
+        (columns, rows), (fine_x, fine_y) = places, positions
+        shape = (len(image), fine_y.shape[1], fine_x.shape[1])
         core = brightness(
-            fine_x[None, None, :].expand(shape).contiguous(),
-            fine_y[None, :, None].expand(shape).contiguous(),
+            fine_x[:, None, :].expand(shape).contiguous(),
+            fine_y[:, :, None].expand(shape).contiguous(),
         )
-        image[:, rows, columns] = torch.nn.functional.avg_pool2d(core[:, None], factor)[:, 0]
+        lens = torch.arange(len(image), device=image.device)[:, None, None]
+        means = torch.nn.functional.avg_pool2d(core[:, None], factor)[:, 0]
+        image[lens, rows[:, :, None], columns[:, None, :]] = means
 
 
 def _collecting_matrix(profile: Tensor, number: int, supersampling: int, margin: int) -> Tensor:

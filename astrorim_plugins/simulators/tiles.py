@@ -8,6 +8,7 @@ themselves.
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
@@ -80,11 +81,15 @@ def map_tiles(function: Callable[..., T], tiles: Sequence, device: torch.device)
         with torch.no_grad():
             return [function(*tile) for tile in tiles]
     before = torch.get_num_threads()
-    with ThreadPoolExecutor(min(before, len(tiles)), initializer=_one_thread) as pool:
-        results = list(pool.map(lambda tile: _without_gradient(function, tile), tiles))
-        # torch would start threads that come later with what was last set.
-        pool.submit(torch.set_num_threads, before).result()
-    return results
+    try:
+        with ThreadPoolExecutor(min(before, len(tiles)), initializer=_one_thread) as pool:
+            return list(pool.map(lambda tile: _without_gradient(function, tile), tiles))
+    finally:
+        # torch would start threads that come later with what was last set; a thread of its
+        # own, since this one's number never changed.
+        last = threading.Thread(target=torch.set_num_threads, args=(before,))
+        last.start()
+        last.join()
 
 
 def _one_thread() -> None:

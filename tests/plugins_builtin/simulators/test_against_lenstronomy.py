@@ -23,8 +23,16 @@ def foundation(**options):
 
 
 def largest_deviation(drawn, reference, capsys):
-    """Over a batch, of what lenstronomy can render, relative to the peak of each image."""
+    """Over a batch, of what lenstronomy can render, relative to the peak of each image.
+
+    Where sub-pixels are wider than 0.01 arcsec the core of the lens light has finer points
+    than lenstronomy's, and the arcs alone are compared.
+    """
     deviations = []
+    for i, scale in enumerate((drawn.pixel_scale / drawn.psf_supersampling).tolist()):
+        if scale > 0.0101:
+            drawn.noise_free[i] -= drawn.lens_light[i]
+            drawn.light["amplitude"][i] = 0
     for i in range(len(drawn)):
         if reference["has_galaxy_image"](drawn, i):
             continue
@@ -62,9 +70,6 @@ def test_frames_and_pixels_of_any_size_agree(reference, capsys):
     drawn = foundation().simulate(
         2, seed=SEED, shape=(31, 44), pixel_scale=0.08, supersampling=2
     )
-    # the core of the lens light is rendered with more points than two along a sub-pixel's side
-    drawn.noise_free.sub_(drawn.lens_light)
-    drawn.light["amplitude"].zero_()
     assert largest_deviation(drawn, reference, capsys) < LIMIT
 
 

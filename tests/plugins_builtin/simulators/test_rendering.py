@@ -93,7 +93,8 @@ def test_the_refined_core_is_the_mean_of_finer_points(shape, dtype):
 
     image = grid.frame(brightness(*grid.positions(1, "cpu"))).contiguous()
     before = image.clone()
-    grid.refine_core(image, brightness, factor=2)
+    centre = torch.zeros(2, 1)
+    grid.refine_core(image, brightness, factor=2, centre=tuple(centre))
     finer = SuperGrid(shape, 0.04, 4, margin=2)
     means = torch.nn.functional.avg_pool2d(
         finer.frame(brightness(*finer.positions(1, "cpu"))), 2
@@ -101,6 +102,20 @@ def test_the_refined_core_is_the_mean_of_finer_points(shape, dtype):
     changed = image != before
     assert bool(changed.any())
     torch.testing.assert_close(image[changed], means[changed], rtol=1e-5, atol=1e-7)
+
+
+def test_cores_are_refined_about_their_own_centres():
+    grid = SuperGrid((20, 30), 0.1, 1, margin=2)
+    image = torch.zeros((2, 24, 34))
+    centre = (torch.tensor([0.0, 1.32]), torch.tensor([-0.04, 5.0]))
+    grid.refine_core(
+        image, lambda x, _: torch.ones_like(x), factor=3, centre=centre, half_width=2
+    )
+    places = [(own.nonzero().amin(dim=0), own.nonzero().amax(dim=0)) for own in image]
+    assert [tuple(map(tuple, map(torch.Tensor.tolist, place))) for place in places] == [
+        ((10, 15), (13, 18)),
+        ((20, 28), (23, 31)),
+    ]
 
 
 def test_long_arrays_are_cut_into_whole_vectors_by_any_usual_number_of_threads():
