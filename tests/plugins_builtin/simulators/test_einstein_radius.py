@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+
 import torch
 
 from astrorim.plugins import load_plugins
@@ -49,3 +51,24 @@ def test_a_lens_too_weak_to_focus_has_none(dtype):
     model = load_plugins().lens_models.create("shear")
     params = {"gamma1": tensor([0.05], dtype), "gamma2": tensor([0.0], dtype)}
     assert bool(torch.isnan(effective_einstein_radius(model, params)).all())
+
+
+def test_a_galaxy_in_a_halo_has_the_radius_of_both(dtype):
+    """Root of theta_E + alpha_NFW(R) = R, by bisection."""
+    plugins = load_plugins()
+    model, halo = plugins.lens_models.resolve("sie+nfw"), plugins.lens_models.create("nfw")
+    own = {"kappa_s": 0.15, "rs": 6.0, "x0": 0.0, "y0": 0.0}
+    galaxy = {"theta_E": 0.004, "e1": 0.0, "e2": 0.0}
+    scalar = {name: torch.tensor(value, dtype=torch.float64) for name, value in own.items()}
+    low, high = 1e-3, 20.0
+    for _ in range(60):
+        middle = math.sqrt(low * high)
+        alpha, _ = halo.deflection(
+            torch.tensor(middle, dtype=torch.float64),
+            torch.zeros((), dtype=torch.float64),
+            scalar,
+        )
+        low, high = (middle, high) if galaxy["theta_E"] + alpha > middle else (low, middle)
+    params = {name: tensor([value], dtype) for name, value in (own | galaxy).items()}
+    radius = effective_einstein_radius(model, params)
+    torch.testing.assert_close(radius, tensor([low], dtype), rtol=2e-5, atol=0)
