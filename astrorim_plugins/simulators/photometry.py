@@ -14,7 +14,6 @@ __all__ = [
     "arc_visibility",
     "counts_from_magnitude",
     "first_accepted",
-    "first_visible",
     "magnitude_from_counts",
 ]
 
@@ -102,27 +101,3 @@ def first_accepted(accepted: Tensor) -> tuple[Tensor, Tensor]:
     first = accepted.to(torch.uint8).argmax(dim=1)
     last = torch.full_like(first, accepted.shape[1] - 1)
     return torch.where(found, first, last), found
-
-
-def first_visible(visibility: Tensor, threshold: float) -> tuple[Tensor, Tensor]:
-    """Pick the first of several draws that makes the arcs visible, else the last.
-
-    Parameters
-    ----------
-    visibility : Tensor, (B, n)
-        Arc visibility for each of the n draws of the lens-light magnitude.
-    threshold : float
-        Smallest visibility that is accepted.
-
-    Returns
-    -------
-    chosen : Tensor, (B,), int64
-        Number of the draw that is kept.
-    visible : Tensor, (B,), bool
-        Whether that draw reaches the threshold.
-    """
-    accepted = visibility >= threshold
-    visible = accepted.any(dim=1)
-    first = accepted.to(torch.uint8).argmax(dim=1)
-    last = torch.full_like(first, visibility.shape[1] - 1)
-    return torch.where(visible, first, last), visible

@@ -8,7 +8,7 @@ from astrorim_plugins.simulators.photometry import (
     ZERO_POINT,
     arc_visibility,
     counts_from_magnitude,
-    first_visible,
+    first_accepted,
     magnitude_from_counts,
 )
 
@@ -34,8 +34,8 @@ def test_visibility_is_the_ratio_of_numpy_percentiles(shape, dtype, generator, d
     np.testing.assert_allclose(arc_visibility(*images).cpu().numpy(), expected, rtol=1e-6)
 
 
-def test_the_first_visible_draw_is_kept_else_the_last_is_flagged():
+def test_the_first_accepted_draw_is_kept_else_the_last_is_flagged():
     visibility = torch.tensor([[0.5, 0.1, 0.9], [0.1, 0.2, 0.4], [0.1, 0.2, 0.3]])
-    chosen, visible = first_visible(visibility, 0.35)
+    chosen, visible = first_accepted(visibility >= 0.35)
     assert chosen.tolist() == [0, 2, 2]
     assert visible.tolist() == [True, True, False]

@@ -5,6 +5,7 @@ import pytest
 import scipy.stats
 import torch
 
+from astrorim.plugins import load_plugins
 from astrorim_plugins.simulators.random_streams import (
     RandomStreams,
     box_muller,
@@ -86,11 +87,18 @@ def test_the_two_halves_of_box_muller_are_uncorrelated():
     assert abs(np.corrcoef(cosines**2, sines**2)[0, 1]) < 0.02
 
 
-def test_names_of_the_population_have_different_numbers():
-    from astrorim_plugins.simulators.ranges import POPULATION
-
-    names = (*POPULATION.names, "photon_noise", "pixel_read_noise")
+@pytest.mark.parametrize("simulator", ["foundation", "expanded", "realistic"])
+def test_names_of_a_population_have_different_numbers(simulator):
+    declaration = load_plugins().simulators.create(simulator).declaration
+    names = [q.name for q in declaration] + ["photon_noise", "pixel_read_noise"]
     assert len({stream_number(name) for name in names}) == len(names)
+
+
+def test_another_namespace_has_other_numbers():
+    first, second = (
+        RandomStreams(1, torch.arange(3), name).uniform({"a": 4})["a"] for name in ("", "x/")
+    )
+    assert not bool((first == second).any())
 
 
 @pytest.mark.parametrize("seed", [-1, 2**64, 0.5])
