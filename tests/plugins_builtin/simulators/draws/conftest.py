@@ -22,3 +22,17 @@ def simulator_named():
 def population_of(simulator_named):
     """10 000 lenses of a simulator by its name, not rendered."""
     return cache(lambda name: simulator_named(name).draw(NUMBER, seed=SEED))
+
+
+@pytest.fixture(scope="session")
+def unshifted(population_of):
+    """Lenses whose pointing is not off, so that places are as they were drawn."""
+
+    @cache
+    def drawn(name):
+        if "has_shift" not in population_of(name).values:
+            return population_of(name)
+        simulator = load_plugins().simulators.create(name, without=["shift"])
+        return simulator.draw(4000, seed=SEED)
+
+    return drawn
