@@ -90,7 +90,8 @@ def add_parser(commands: Subparsers) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--option", action="append", type=_option, default=[], metavar="KEY=VALUE",
-        help="option of the simulator, its value a JSON number, true, false, null or text; "
+        help="option of the simulator, its value a JSON number, true, false, null, text "
+        "or a list such as [0.05,0.5]; "
         "may be repeated",
     )  # fmt: skip
     parser.add_argument(
@@ -143,9 +144,11 @@ def _option(text: str) -> tuple[str, Any]:
         value = json.loads(given)
     except ValueError:
         value = given
-    if isinstance(value, list | dict):
+    members = value if isinstance(value, list) else [value]
+    if any(isinstance(member, list | dict) for member in members):
         raise argparse.ArgumentTypeError(
-            f"must have a number, true, false, null or text as its value, got {text!r}"
+            "must have a number, true, false, null, text, or a list of these as its value, "
+            f"got {text!r}"
         )
     return key, value
 

@@ -169,16 +169,17 @@ def test_unknown_option_lists_those_that_exist(astrorim, tmp_path, option, what)
     assert not (tmp_path / "new").exists()
 
 
-@pytest.mark.parametrize("option", ["wide_clumps", "=3", "a b=3", "a=[1, 2]", 'a={"b": 1}'])
+@pytest.mark.parametrize("option", ["wide_clumps", "=3", "a b=3", "a=[[1], 2]", 'a={"b": 1}'])
 def test_malformed_option(astrorim, tmp_path, option):
     outcome = astrorim("simulate", "v1", "--option", option, "--output-dir", tmp_path)
     assert outcome.status == 2
     assert f"got {option!r}" in outcome.err
 
 
-def test_options_are_json_scalars():
+def test_options_are_json_scalars_and_lists_of_them():
     assert _option("a-b=1.5") == ("a_b", 1.5)
     assert _option("a=null") == ("a", None)
+    assert _option("a=[0.1, 2]") == ("a", [0.1, 2])
     assert _option("cosmology=Planck15") == ("cosmology", "Planck15")
     assert _option("path=a=b") == ("path", "a=b")
 

@@ -183,11 +183,13 @@ def draw_source(
     own = _join(main, _disk(values, main)) if "disk_radius_ratio" in values else main
     profiles = _join(own, _extras(drawn, values))
     prefixes = [prefix for prefix in ("clump", "knot") if f"num_{prefix}s" in values]
+    none = dict.fromkeys(("amplitude", "sigma", "x0", "y0"), main["x0"][:, :0])
     clumps = _join(
+        none,
         *(
             _clumps(declaration, prefix, drawn, values, main, wide=wide_clumps)
             for prefix in prefixes
-        )
+        ),
     )
     typed = "source_type" in values
     spiral = _spiral(values, main) if "has_spiral" in values else {}

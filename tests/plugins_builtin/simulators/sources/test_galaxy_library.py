@@ -115,7 +115,7 @@ def test_a_bad_cutout_costs_only_itself(tmp_path):
     content = (tmp_path / names[1]).read_bytes()
     (tmp_path / names[1]).write_bytes(content[:4000])
     fits.writeto(tmp_path / names[2], np.zeros((40, 40)), header_with_wcs(), overwrite=True)
-    with pytest.warns(AstroRIMWarning) as caught:
+    with pytest.warns(AstroRIMWarning, match="left out") as caught:
         library = GalaxyLibrary.read(tmp_path)
     assert library.names == (names[0], names[3])
     messages = [str(warning.message) for warning in caught]
