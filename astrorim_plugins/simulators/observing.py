@@ -55,6 +55,8 @@ class Optics:
 
     Parameters
     ----------
+    instrument : int
+        Number of the instrument in the declaration.
     kind : str
         Kind of the PSF.
     grid : SuperGrid
@@ -65,6 +67,7 @@ class Optics:
         Whether the kernels are products of two profiles.
     """
 
+    instrument: int
     kind: str
     grid: SuperGrid
     size: int
@@ -137,7 +140,7 @@ class Observatory:
         margin = math.ceil(size // 2 / self.supersampling)
         grid = SuperGrid(self.shape, scale, self.supersampling, margin)
         round_gaussian = kind == "gaussian" and "psf_ellipticity" not in self.declaration
-        return Optics(kind, grid, size, round_gaussian)
+        return Optics(instrument, kind, grid, size, round_gaussian)
 
     def _limit(self, name: str, instrument: int, which: int) -> float:
         """Least (0) or largest (1) value of a quantity for an instrument."""
@@ -296,7 +299,7 @@ class Observatory:
             own = {name: value[:, :, None] for name, value in second.items()}
             scenes["second"] = self._galaxy(grid, x, y, own)
         if "has_neighbours" in population.values:
-            scenes["field"] = self._field(grid, population, like=x)
+            scenes["field"] = self._field(optics, population, like=x)
         return scenes
 
     def _galaxy(
@@ -315,10 +318,13 @@ class Observatory:
             )
         return image
 
-    def _field(self, grid: SuperGrid, population: Population, *, like: Tensor) -> Tensor:
+    def _field(self, optics: Optics, population: Population, *, like: Tensor) -> Tensor:
         ny, nx = self.shape
+        grid = optics.grid
         frame = torch.tensor([nx, ny]) * grid.pixel_scale
-        sub_pixel = population.values["pixel_scale"] / 4
+        # Brightness as on the instrument's own pixels, whatever pixels are asked for.
+        own = self.declaration.instruments[optics.instrument].pixel_scale
+        sub_pixel = torch.full_like(population.values["z_lens"], own / 4)
         galaxies, stars = draw_neighbours(population.drawn, population.values, frame, sub_pixel)
         scene = torch.zeros_like(like.expand(len(population), *like.shape[1:])).contiguous()
         add_objects(scene, grid, _single(galaxies), self.light_model.surface_brightness)
@@ -357,11 +363,11 @@ class Observatory:
         if "has_psf_mismatch" not in values:
             return None
         wrong = values["has_psf_mismatch"]
-        limits = self.declaration["psf_ellipticity"].distribution.interval
+        # A negative ellipticity is a positive one across; only its modulus is kept.
         ellipticity = values["psf_ellipticity"] + wrong * values["mismatch_ellipticity"]
         params = {
             "fwhm": values["psf_fwhm"] * (1 + wrong * (values["mismatch_fwhm_ratio"] - 1)),
-            "ellipticity": ellipticity.clamp(*limits),
+            "ellipticity": ellipticity.abs(),
             "angle": values["psf_angle"] + wrong * values["mismatch_angle"],
         }
         if optics.kind == "moffat":

@@ -2,14 +2,6 @@
 
 from __future__ import annotations
 
-from astrorim_plugins.simulators.blocks.common import (
-    ANGLE,
-    FULL_ANGLE,
-    NONE,
-    angle,
-    axes,
-    plus_minus,
-)
 from astrorim_plugins.simulators.blocks.lens import (
     centred_halo,
     group_halo,
@@ -36,6 +28,14 @@ from astrorim_plugins.simulators.blocks.observing import (
     sky_gradient,
     sky_residual,
     vignetting,
+)
+from astrorim_plugins.simulators.blocks.ranges import (
+    ANGLE,
+    FULL_ANGLE,
+    NONE,
+    angle,
+    axes,
+    plus_minus,
 )
 from astrorim_plugins.simulators.blocks.source import (
     bulge_and_disk,

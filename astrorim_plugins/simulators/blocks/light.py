@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import astropy.units as u
 
-from astrorim_plugins.simulators.blocks.common import NONE, axes, plus_minus
+from astrorim_plugins.simulators.blocks.ranges import NONE, axes, plus_minus
 from astrorim_plugins.simulators.declaration import Quantity
 from astrorim_plugins.simulators.distributions import Chance, Distribution, Uniform, WholeNumber
 

@@ -6,7 +6,7 @@ import math
 
 import astropy.units as u
 
-from astrorim_plugins.simulators.blocks.common import FULL_ANGLE, NONE, angle, axes, plus_minus
+from astrorim_plugins.simulators.blocks.ranges import FULL_ANGLE, NONE, angle, axes, plus_minus
 from astrorim_plugins.simulators.declaration import Quantity
 from astrorim_plugins.simulators.distributions import Distribution, Fixed, Uniform, WholeNumber
 

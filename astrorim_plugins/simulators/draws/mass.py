@@ -70,7 +70,9 @@ def _galaxy_in_halo(theta_e: Tensor, kappa_s: Tensor, rs: Tensor) -> Tensor:
 
     The mean convergence of both inside :math:`\theta_E` is one for
     :math:`\theta_E - \alpha_\mathrm{NFW}(\theta_E)`. At least a fifth of the radius stays
-    the galaxy's; in these few lenses both together reach beyond it.
+    the galaxy's. Where that matters both together reach farther: the declared halos do so
+    in one lens in eight of those of `enhanced` that have one, and in two of five of
+    `realistic`, whose galaxies are small.
     """
     zero = torch.zeros_like(theta_e)
     halo = {"kappa_s": kappa_s, "rs": rs, "x0": zero, "y0": zero}
