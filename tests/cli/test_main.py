@@ -88,7 +88,8 @@ def test_an_error_is_one_line_and_exits_with_1(astrorim, tmp_path):
     outcome = astrorim("simulate", "fundation", "--output-dir", tmp_path / "x")
     assert outcome.status == 1
     assert outcome.err == (
-        "astrorim: error: unknown simulator 'fundation'; available: foundation "
+        "astrorim: error: unknown simulator 'fundation'; available: enhanced, expanded, "
+        "foundation, multi-instrument, realistic, small-lens "
         "did you mean 'foundation'?\n"
     )
     assert not (tmp_path / "x").exists()
