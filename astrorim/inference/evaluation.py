@@ -31,6 +31,7 @@ FIRST_EVALUATION_SEED = 10**9
 """Seeds from here on are never trained on."""
 
 _CATASTROPHIC = 0.1
+_FINEST_PIXEL = 0.02
 _STEP = "source_error_step_"
 _BOUNDED = ("b", "q", "x0", "y0", "gamma")
 
@@ -127,6 +128,21 @@ def _blank_and_known(
     ]
 
 
+def _resolvable_truth(simulated: SimulatedLenses) -> tuple[np.ndarray, SourceGrid]:
+    """True source of the first lens on pixels of at least 0.02 arcsec, and their grid.
+
+    Pixels are joined by twos until they are as wide as half a pixel of a space telescope:
+    what is smaller no image shows.
+    """
+    truth = simulated.source_image[0].double().numpy()
+    scale = float(simulated.source_pixel_scale[0])
+    while scale < _FINEST_PIXEL and truth.shape[0] % 2 == 0:
+        truth = truth.reshape(truth.shape[0] // 2, 2, -1, 2).mean(axis=(1, 3))
+        scale *= 2
+    x0, y0 = simulated.source_centre[0].tolist()
+    return truth, SourceGrid(truth.shape, scale, x0, y0)  # type: ignore[arg-type]
+
+
 def evaluate_simulator(
     reconstructor: RIMReconstructor,
     simulator: Simulator,
@@ -179,9 +195,7 @@ def evaluate_simulator(
         observation = to_observation(simulated, 0)
         lens = {name: float(value[0]) for name, value in simulated.lens.items()}
         light = {f"light_{name}": float(value[0]) for name, value in simulated.light.items()}
-        truth = simulated.source_image[0].double().numpy()
-        x0, y0 = simulated.source_centre[0].tolist()
-        grid = SourceGrid(truth.shape, float(simulated.source_pixel_scale[0]), x0, y0)  # type: ignore[arg-type]
+        truth, grid = _resolvable_truth(simulated)
         judged = _blank_and_known(
             reconstructor, untrained, observation, lens | light, truth, grid
         )

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from astropy.table import Table
 
-from astrorim.inference import evaluate_simulator, summary_table
+from astrorim.inference import evaluate_simulator, evaluation, summary_table
 from astrorim.interchange import to_observation
 from astrorim.plugins import load_plugins
 from astrorim.rim import RIMReconstructor
@@ -93,3 +93,11 @@ def test_summary_leaves_what_a_method_does_not_have_empty():
     summary = summary_table(rows)
     assert list(summary["a"]) == [""]
     assert list(summary["b"]) == ["2 (2 to 2)"]
+
+
+def test_the_truth_is_binned_to_what_images_resolve():
+    simulated = load_plugins().simulators.create("realistic").simulate(1, seed=4, shape=(8, 8))
+    truth, grid = evaluation._resolvable_truth(simulated)
+    assert 0.02 <= grid.pixel_scale < 0.04
+    flux = float(simulated.source_image.double().sum() * simulated.source_pixel_scale**2)
+    np.testing.assert_allclose(truth.sum() * grid.pixel_scale**2, flux, rtol=1e-6)

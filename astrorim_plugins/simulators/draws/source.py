@@ -32,10 +32,6 @@ _PATTERN_STEP = 0.01
 _FRAME_REACH = 3.0
 """Half-light radii of every component that the truth's grid holds."""
 
-_FINEST_PIXEL = 0.02
-"""Smallest pixel of the truth's grid, arcsec: half a pixel of a space telescope. What is
-smaller than that no image shows, and no reconstruction is to be judged by it."""
-
 Drawn = Mapping[str, "Tensor"]
 Table = dict[str, "Tensor"]
 
@@ -228,8 +224,6 @@ def _pattern_maximum(source: ComponentSource) -> Tensor:
 def source_frame(source: ComponentSource, size: int) -> tuple[Tensor, Tensor]:
     """Grid of the truth: the square that holds three half-light radii of every component.
 
-    Pixels are at least 0.02 arcsec wide.
-
     Parameters
     ----------
     source : ComponentSource
@@ -259,5 +253,4 @@ def source_frame(source: ComponentSource, size: int) -> tuple[Tensor, Tensor]:
     place, reach = torch.cat(places, dim=1), torch.cat(reaches, dim=1)[..., None]
     low = (place - reach).amin(dim=1)
     high = (place + reach).amax(dim=1)
-    pixel_scale = (high - low).amax(dim=1) / size
-    return (low + high) / 2, pixel_scale.clamp(min=_FINEST_PIXEL)
+    return (low + high) / 2, (high - low).amax(dim=1) / size
