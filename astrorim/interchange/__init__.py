@@ -2,8 +2,39 @@
 
 from __future__ import annotations
 
+from astrorim.interchange.lenstronomy_models import (
+    LensDescription,
+    LenstronomyModel,
+    data_to_lenstronomy,
+    from_lenstronomy,
+    to_lenstronomy,
+)
+from astrorim.interchange.lenstronomy_profiles import (
+    lens_from_lenstronomy,
+    lens_to_lenstronomy,
+    light_from_lenstronomy,
+    light_to_lenstronomy,
+)
+from astrorim.interchange.parameter_files import StartParameters, read_parameters
 from astrorim.interchange.simulated_lenses import finished_pairs, write_asdf, write_pairs
 from astrorim.interchange.simulated_pairs import to_observation
 from astrorim.interchange.simulated_shards import write_shards
 
-__all__ = ["finished_pairs", "to_observation", "write_asdf", "write_pairs", "write_shards"]
+__all__ = [
+    "LensDescription",
+    "LenstronomyModel",
+    "StartParameters",
+    "data_to_lenstronomy",
+    "finished_pairs",
+    "from_lenstronomy",
+    "lens_from_lenstronomy",
+    "lens_to_lenstronomy",
+    "light_from_lenstronomy",
+    "light_to_lenstronomy",
+    "read_parameters",
+    "to_lenstronomy",
+    "to_observation",
+    "write_asdf",
+    "write_pairs",
+    "write_shards",
+]
