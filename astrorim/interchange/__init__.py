@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from astrorim.interchange.lenstronomy_fitting import fitting_arguments
 from astrorim.interchange.lenstronomy_models import (
     LensDescription,
     LenstronomyModel,
@@ -26,6 +27,7 @@ __all__ = [
     "StartParameters",
     "data_to_lenstronomy",
     "finished_pairs",
+    "fitting_arguments",
     "from_lenstronomy",
     "lens_from_lenstronomy",
     "lens_to_lenstronomy",
