@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from astrorim.interchange.coolest_files import read_coolest, write_coolest
 from astrorim.interchange.lenstronomy_fitting import fitting_arguments
 from astrorim.interchange.lenstronomy_models import (
     LensDescription,
@@ -33,10 +34,12 @@ __all__ = [
     "lens_to_lenstronomy",
     "light_from_lenstronomy",
     "light_to_lenstronomy",
+    "read_coolest",
     "read_parameters",
     "to_lenstronomy",
     "to_observation",
     "write_asdf",
+    "write_coolest",
     "write_pairs",
     "write_shards",
 ]
