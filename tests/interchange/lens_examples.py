@@ -54,8 +54,10 @@ def gaussian_kernel(size, sampling, fwhm=0.16):
     return kernel / kernel.sum()
 
 
-def make_example(lens_model="sie+shear", *, psf_supersampling=1, shape=(SIZE, SIZE), seed=3):
-    """A reconstruction of which `ForwardModel`, on 4 x 4 sub-pixels, made the image."""
+def make_example(
+    lens_model="sie+shear", *, psf_supersampling=1, supersampling=4, shape=(SIZE, SIZE), seed=3
+):
+    """A reconstruction of which `ForwardModel` made the image."""
     lens = LENSES[lens_model]
     size = 2 * MARGIN * psf_supersampling + 1
     kernel = gaussian_kernel(size, SCALE / psf_supersampling)
@@ -71,7 +73,9 @@ def make_example(lens_model="sie+shear", *, psf_supersampling=1, shape=(SIZE, SI
         zeros, zeros + 1, zeros + 1, torch.as_tensor(kernel)[None], psf_supersampling,
         torch.tensor([SCALE]).double(), torch.tensor([BACKGROUND]).double(),
     )  # fmt: skip
-    model = ForwardModel(system, data, supersampling=4, light_supersampling=4)
+    model = ForwardModel(
+        system, data, supersampling=supersampling, light_supersampling=supersampling
+    )
     values = system.stack(
         *({n: torch.tensor([v]).double() for n, v in d.items()} for d in (lens, LIGHT))
     )
@@ -79,7 +83,7 @@ def make_example(lens_model="sie+shear", *, psf_supersampling=1, shape=(SIZE, SI
         torch.tensor([[grid.x0, grid.y0]]).double(), torch.tensor([0.03]).double(), 64
     )
     image = model.render(torch.as_tensor(source)[None], values, frames)[0].numpy()
-    # the core alone is rendered on 4 x 4 sub-pixels there, the whole frame here
+    # the core alone is rendered on the finest sub-pixels there, the whole frame here
     fine = model.observe(model.light_scene(values, None), model.sampling)[0].numpy()
     image = image - model.lens_light(values)[0].numpy() + fine
     rng = np.random.default_rng(seed)

@@ -35,12 +35,13 @@ def test_lenstronomy_renders_the_image_of_the_forward_model(lens_model):
 
 @pytest.mark.parametrize("psf_supersampling", [2, 4])
 def test_lenstronomy_convolves_with_a_psf_finer_than_the_pixels(psf_supersampling):
-    result = EXAMPLES.make_example(psf_supersampling=psf_supersampling)
+    result = EXAMPLES.make_example(
+        psf_supersampling=psf_supersampling, supersampling=psf_supersampling
+    )
     numerics = to_lenstronomy(result).kwargs_numerics
     assert numerics["supersampling_convolution"]
     assert numerics["supersampling_factor"] == psf_supersampling
-    # with 2 x 2 sub-pixels the pixels of our image, of 4 x 4, are averaged otherwise
-    assert largest_error(result) < (1e-4 if psf_supersampling == 4 else 2e-2)
+    assert largest_error(result) < 1e-4
 
 
 def test_another_position_angle_is_seen_in_the_image():
