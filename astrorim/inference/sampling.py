@@ -195,7 +195,7 @@ class _StepNumber:
 
     The logarithm of the step follows Hoffman & Gelman (2014, JMLR 15, 1593, equation 6).
     Steps come in whole numbers per trajectory, so that it ends by hopping between two
-    numbers around the target; the one kept has the largest acceptance^3 / number. The cube
+    numbers around the target; the one kept has the largest acceptance^4 / number. The power
     is empirical: refusals cluster where the density is far from the Gaussian.
     """
 
@@ -220,7 +220,7 @@ class _StepNumber:
     def best(self) -> int:
         def worth(number: int) -> float:
             seen = self._seen[number]
-            return (sum(seen) / len(seen)) ** 3 / number
+            return (sum(seen) / len(seen)) ** 4 / number
 
         return max(self._seen, key=worth, default=self.num_steps)
 
@@ -381,8 +381,8 @@ def sample_hmc(
             progress(num_warmup + index + 1)
         done = len(samples)
         if target_ess is not None and done >= _LEAST_DRAWS and done % _CHECK_EVERY == 0:
-            drawn = torch.stack(samples, dim=1).cpu().numpy()
-            if effective_sample_size(drawn).min() >= target_ess:
+            so_far = torch.stack(samples, dim=1).cpu().numpy()
+            if effective_sample_size(so_far).min() >= target_ess:
                 break
     drawn = torch.stack(samples, dim=1)
     return Chains(
