@@ -26,6 +26,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -173,7 +174,7 @@ def _transition(
     generator: torch.Generator,
 ) -> tuple[_State, Tensor]:
     """New momenta, a trajectory, the Metropolis test; the states and acceptances (C,)."""
-    like = {"dtype": state.z.dtype, "device": generator.device}
+    like: dict[str, Any] = {"dtype": state.z.dtype, "device": generator.device}
     momentum = torch.randn(state.z.shape, generator=generator, **like).to(state.z)
     uniform = torch.rand((2, len(state.z)), generator=generator, **like).to(state.z)
     angle = trajectory * (1 + jitter * (2 * uniform[0, :, None] - 1)) / num_steps

@@ -1,0 +1,226 @@
+r"""One image as a linear problem in source and amplitudes at given lens parameters.
+
+The design matrix holds the image of every source pixel and of every linear light component,
+PSF applied, in units of the noise, on the pixels that are fitted. Its derivative with respect
+to a lens parameter p, applied to the present solution, follows from ray shooting,
+:math:`\partial m / \partial p = P * [\nabla s \cdot \partial \beta / \partial p]`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from astrorim.inference.inversion import LinearProblem
+from astrorim.inference.smoothness import (
+    SmoothnessKind,
+    smoothness_log_determinant,
+    smoothness_matrix,
+)
+from astrorim.lensing.convolution import bin_pixels
+from astrorim.lensing.interpolation import SourceSampler
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from torch import Tensor
+
+    from astrorim.inference.inversion import Inversion
+    from astrorim.lensing.forward import ForwardModel
+    from astrorim.lensing.interpolation import SourceFrames
+
+__all__ = ["LensFit", "source_design"]
+
+_AMPLITUDE_RANGE = 100.0  # prior width of an amplitude, in units of what the data could hold
+
+
+def source_design(model: ForwardModel, values: Tensor, frames: SourceFrames) -> Tensor:
+    """Image of every source pixel.
+
+    Parameters
+    ----------
+    model : ForwardModel
+        Of one image.
+    values : Tensor, (1, P)
+        Parameters.
+    frames : SourceFrames
+        Frame of the source, of n pixels a side.
+
+    Returns
+    -------
+    Tensor, (n^2, H, W), flux per pixel for one flux per arcsec^2
+    """
+    beta_x, beta_y = model.trace(values)
+    n, k, sampling = frames.size, model.supersampling, model.sampling
+    rows, columns = (side * sampling // k for side in beta_x.shape[-2:])
+    scale = frames.pixel_scale[:, None, None]
+    u = ((beta_x - frames.centre[:, 0, None, None]) / scale + (n - 1) / 2)[0]
+    v = ((beta_y - frames.centre[:, 1, None, None]) / scale + (n - 1) / 2)[0]
+    coarse = k // sampling
+    row = torch.arange(u.shape[0], device=u.device) // coarse
+    column = torch.arange(u.shape[1], device=u.device) // coarse
+    place = row[:, None] * columns + column[None, :]
+    left, top = u.floor(), v.floor()
+    design = u.new_zeros(n * n, rows * columns)
+    for i in (0, 1):
+        for j in (0, 1):
+            x, y = left.long() + i, top.long() + j
+            weight = (1 - (u - x).abs()) * (1 - (v - y).abs()) / coarse**2
+            inside = (x >= 0) & (x < n) & (y >= 0) & (y < n)
+            index = (y * n + x)[inside] * (rows * columns) + place[inside]
+            design.view(-1).index_add_(0, index, weight[inside])
+    return model.observe(design.view(n * n, rows, columns), sampling)
+
+
+class LensFit:
+    """An image, the pixels of it that are fitted, and what is fitted to them.
+
+    Parameters
+    ----------
+    model : ForwardModel
+        Of one image; the source is interpolated bilinearly.
+    used : Tensor, (H, W), bool
+        Which pixels count.
+    size : int
+        Source pixels along each side; 0 for an image without lensed source.
+    smoothness : {"gradient", "curvature"}, optional
+        Prior of the source.
+
+    Raises
+    ------
+    ValueError
+        If the model holds several images, or fewer pixels are used than light amplitudes.
+    """
+
+    def __init__(
+        self,
+        model: ForwardModel,
+        used: Tensor,
+        size: int,
+        smoothness: SmoothnessKind = "gradient",
+    ) -> None:
+        if len(model.data) != 1:
+            raise ValueError(f"the model must hold one image, got {len(model.data)}")
+        self.model = model
+        self.used = used & (model.data.good[0] > 0)
+        self.size = size
+        self.smoothness = smoothness
+        parameters = model.system.parameters
+        self.linear = [i for i, p in enumerate(parameters) if p.linear]
+        self.nonlinear = [i for i, p in enumerate(parameters) if not p.linear]
+        number = int(self.used.sum())
+        if number <= len(self.linear) + len(self.nonlinear):
+            raise ValueError(
+                f"the fit needs more pixels than parameters, got {number} unmasked pixels"
+            )
+        noise = model.data.noise[0][self.used]
+        background = 0.0 if model.data.background is None else model.data.background[0]
+        self._weight = 1 / noise
+        self._data = (model.data.image[0][self.used] - background) * self._weight
+        if size:
+            self._matrix = smoothness_matrix(size, smoothness)
+            self._log_determinant = smoothness_log_determinant(size, smoothness)
+        else:
+            self._matrix, self._log_determinant = torch.zeros(0, 0).double(), 0.0
+
+    @property
+    def num_pixels(self) -> int:
+        """Number of fitted pixels."""
+        return len(self._data)
+
+    def _whitened(self, images: Tensor) -> Tensor:
+        return images[..., self.used] * self._weight
+
+    def light_design(self, values: Tensor) -> Tensor:
+        """Image of every linear light component, (K, H, W), at amplitude one."""
+        model, light = self.model, self.model.system.light
+        if light is None:
+            return model.data.image.new_zeros(0, *model.shape)
+        k = model.light_supersampling
+        basis = light.basis(*model.positions(k), model.system.light_params(values))[0]
+        return model.observe(bin_pixels(basis, k // model.sampling), model.sampling)
+
+    def problem(self, values: Tensor, frames: SourceFrames | None) -> LinearProblem:
+        """Set up the linear problem at some parameters.
+
+        Parameters
+        ----------
+        values : Tensor, (1, P)
+            Parameters; the linear ones do not matter.
+        frames : SourceFrames or None
+            Frame of the source; None where there is no source.
+
+        Returns
+        -------
+        LinearProblem
+        """
+        columns = [self._whitened(self.light_design(values))]
+        if self.size and frames is not None:
+            columns.insert(0, self._whitened(source_design(self.model, values, frames)))
+        light = columns[-1]
+        largest = self._data.abs().amax() / light.abs().amax(dim=1).clamp_min(1e-30)
+        return LinearProblem(
+            design=torch.cat(columns).mT.contiguous(),
+            data=self._data,
+            smoothness=self._matrix,
+            log_determinant=self._log_determinant,
+            amplitude_precision=(_AMPLITUDE_RANGE * largest) ** -2,
+        )
+
+    def with_amplitudes(self, values: Tensor, inversion: Inversion) -> Tensor:
+        """Parameters (1, P) with the linear ones from an inversion."""
+        result = values.clone()
+        result[0, self.linear] = inversion.mean[self.size**2 :].to(values)
+        return result
+
+    def source(self, inversion: Inversion) -> Tensor:
+        """Source image (1, n, n), flux per arcsec^2."""
+        n = self.size
+        return inversion.mean[: n * n].reshape(1, n, n).to(self._data)
+
+    def jacobian(
+        self, values: Tensor, frames: SourceFrames | None, inversion: Inversion
+    ) -> Tensor:
+        """Derivatives of the whitened image with respect to the non-linear parameters.
+
+        Parameters
+        ----------
+        values : Tensor, (1, P)
+            Parameters.
+        frames : SourceFrames or None
+            Frame of the source.
+        inversion : Inversion
+            The solution at these parameters, which is held.
+
+        Returns
+        -------
+        Tensor, (N, Q)
+        """
+        model, system = self.model, self.model.system
+        values = self.with_amplitudes(values, inversion)
+        lens = [i for i in self.nonlinear if i < system.num_lens]
+        light = [i for i in self.nonlinear if i >= system.num_lens]
+        images = []
+        if lens and (not self.size or frames is None):
+            images.append(model.data.image.new_zeros(len(lens), *model.shape))
+        elif lens and frames is not None:
+            k = model.supersampling
+            sampler = SourceSampler(*model.trace(values), frames)
+            slope_x, slope_y = sampler.gradient(self.source(inversion))
+            d_x, d_y = _along(model.trace, values, lens)
+            scene = (slope_x * d_x[:, 0] + slope_y * d_y[:, 0]).contiguous()
+            images.append(model.observe(scene, k))
+        if light:
+            core = model.light_core(values)
+            scene = _along(lambda v: model.light_scene(v, core), values, light)[:, 0]
+            images.append(model.observe(scene, model.sampling))
+        return self._whitened(torch.cat(images)).mT
+
+
+def _along(function: Callable[[Tensor], object], values: Tensor, columns: list[int]) -> Tensor:
+    """Derivatives of a function of (1, P) parameters along some of them, stacked in front."""
+    directions = torch.eye(values.shape[1], dtype=values.dtype, device=values.device)
+    return torch.func.vmap(  # type: ignore[no-any-return]
+        lambda direction: torch.func.jvp(function, (values,), (direction[None],))[1]
+    )(directions[columns])

@@ -1,0 +1,97 @@
+"""Linear inversion against closed forms and an independent solver."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from scipy.optimize import lsq_linear
+from scipy.stats import multivariate_normal
+
+from astrorim.inference.inversion import LinearProblem
+from astrorim.inference.smoothness import smoothness_log_determinant, smoothness_matrix
+
+SIZE, AMPLITUDES, PIXELS = 5, 3, 60
+
+
+@pytest.fixture
+def problem():
+    rng = np.random.default_rng(5)
+    design = rng.normal(size=(PIXELS, SIZE**2 + AMPLITUDES))
+    return LinearProblem(
+        design=torch.as_tensor(design),
+        data=torch.as_tensor(rng.normal(size=PIXELS) * 3),
+        smoothness=smoothness_matrix(SIZE),
+        log_determinant=smoothness_log_determinant(SIZE),
+        amplitude_precision=torch.tensor([0.1, 0.5, 2.0]).double(),
+    )
+
+
+def _prior_covariance(problem, strength):
+    precision = np.zeros((problem.design.shape[1],) * 2)
+    n = problem.num_source
+    precision[:n, :n] = strength * problem.smoothness.numpy()
+    precision[range(n, len(precision)), range(n, len(precision))] = problem.amplitude_precision
+    return np.linalg.inv(precision)
+
+
+@pytest.mark.parametrize("strength", [0.01, 1.0, 300.0])
+def test_agrees_with_the_closed_form(problem, strength):
+    """Mean, covariance and evidence of the Gaussian in its data-space form."""
+    prior, a, d = _prior_covariance(problem, strength), problem.design.numpy(), problem.data
+    marginal = np.eye(PIXELS) + a @ prior @ a.T
+    gain = prior @ a.T @ np.linalg.inv(marginal)
+    inversion = problem.invert(strength)
+    np.testing.assert_allclose(inversion.mean, gain @ d.numpy(), rtol=1e-8, atol=1e-10)
+    np.testing.assert_allclose(
+        inversion.covariance(), prior - gain @ a @ prior, rtol=1e-8, atol=1e-10
+    )
+    evidence = multivariate_normal(np.zeros(PIXELS), marginal).logpdf(d.numpy())
+    assert inversion.log_evidence == pytest.approx(evidence, rel=1e-8)
+    gain_d = float(np.trace(gain @ a))
+    assert inversion.effective_parameters == pytest.approx(gain_d, rel=1e-8)
+
+
+def test_single_precision_agrees_to_a_fraction_of_the_error(problem):
+    single = LinearProblem(
+        problem.design.float(),
+        problem.data.float(),
+        problem.smoothness,
+        problem.log_determinant,
+        problem.amplitude_precision.float(),
+    )
+    exact = problem.invert(1.0)
+    error = exact.covariance().diagonal().sqrt()
+    assert float(((single.invert(1.0).mean - exact.mean) / error).abs().max()) < 1e-4
+
+
+def test_strength_is_where_the_evidence_is_largest(problem):
+    best = problem.best_strength(tolerance=1e-4)
+    evidence = [
+        problem.invert(best * math.exp(offset)).log_evidence for offset in (-0.1, 0.0, 0.1)
+    ]
+    assert evidence[1] == max(evidence)
+    grid = np.exp(np.linspace(-14, 14, 57))
+    assert evidence[1] >= max(problem.invert(s).log_evidence for s in grid)
+
+
+@pytest.mark.parametrize("guess", [None, "half"])
+def test_nonnegative_solution_is_that_of_an_independent_solver(problem, guess):
+    strength = 0.3
+    precision = np.linalg.inv(_prior_covariance(problem, strength))
+    root = np.linalg.cholesky(precision).T
+    stacked = np.vstack([problem.design.numpy(), root])
+    data = np.concatenate([problem.data.numpy(), np.zeros(len(root))])
+    expected = lsq_linear(stacked, data, bounds=(0, np.inf), method="bvls", tol=1e-14).x
+    passive = None if guess is None else torch.arange(len(root)) % 2 == 0
+    inversion = problem.invert(strength, nonnegative=True, passive=passive)
+    assert (expected < 1e-12).any()
+    np.testing.assert_allclose(inversion.mean, expected, atol=1e-9)
+    assert float(inversion.covariance()[~inversion.free].abs().max()) == 0.0
+
+
+def test_strength_out_of_range_is_refused(problem):
+    with pytest.raises(ValueError, match="strength must be positive and finite, got 0"):
+        problem.invert(0.0)
