@@ -1,0 +1,100 @@
+"""The design matrix and its derivatives against the forward model."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from astrorim.inference.lens_fit import LensFit, source_design
+from astrorim.lensing.forward import ForwardModel, ImageData
+from astrorim.lensing.interpolation import SourceFrames
+from astrorim.lensing.system import LensSystem
+from astrorim.plugins import load_plugins
+
+VALUES = torch.tensor(
+    [[0.5, 0.1, 0.05, 0.01, -0.02, 0.03, -0.04, 7.0, 0.3, 2.0, 0.1, 0.0, 0.01, 0.0]]
+).double()
+SIZE = 8
+
+
+@pytest.fixture
+def system():
+    plugins = load_plugins()
+    return LensSystem(
+        plugins.lens_models.resolve("sie+shear"), plugins.light_models.create("sersic")
+    )
+
+
+@pytest.fixture
+def frames():
+    return SourceFrames(
+        torch.tensor([[0.02, -0.03]]).double(), torch.tensor([0.05]).double(), SIZE
+    )
+
+
+def _model(system, psf_supersampling):
+    generator = torch.Generator().manual_seed(3)
+    noise = 0.5 + torch.rand(1, 21, 23, generator=generator).double()
+    axis = torch.arange(-4, 5).double()
+    psf = torch.exp(-(axis[:, None] ** 2 + (axis - 0.3) ** 2) / 6)
+    data = ImageData(
+        image=torch.randn(1, 21, 23, generator=generator).double(),
+        noise=noise,
+        good=torch.ones_like(noise),
+        psf=(psf / psf.sum())[None],
+        psf_supersampling=psf_supersampling,
+        pixel_scale=torch.tensor([0.08]).double(),
+    )
+    return ForwardModel(system, data)
+
+
+@pytest.mark.parametrize("psf_supersampling", [1, 2])
+def test_design_matrix_renders_the_forward_model(system, frames, psf_supersampling):
+    model = _model(system, psf_supersampling)
+    source = torch.rand(1, SIZE, SIZE, generator=torch.Generator().manual_seed(1)).double()
+    expected = model.source_operator(VALUES, frames).apply(source)[0]
+    design = source_design(model, VALUES, frames)
+    image = torch.tensordot(source.flatten(), design, dims=1)
+    torch.testing.assert_close(image, expected, rtol=1e-10, atol=1e-14)
+
+
+def test_problem_holds_source_and_light_in_units_of_the_noise(system, frames):
+    model = _model(system, 1)
+    used = torch.rand(21, 23, generator=torch.Generator().manual_seed(2)) > 0.3
+    fit = LensFit(model, used, SIZE)
+    problem = fit.problem(VALUES, frames)
+    source = torch.rand(1, SIZE, SIZE, generator=torch.Generator().manual_seed(1)).double()
+    unknowns = torch.cat([source.flatten(), VALUES[0, fit.linear]])
+    image = model.source_operator(VALUES, frames).apply(source)[0]
+    core = None  # the same sub-pixels everywhere, as in the design matrix
+    image = image + model.observe(model.light_scene(VALUES, core), model.sampling)[0]
+    expected = (image / model.data.noise[0])[used]
+    torch.testing.assert_close(problem.design @ unknowns, expected, rtol=1e-9, atol=1e-12)
+    torch.testing.assert_close(problem.data, (model.data.image / model.data.noise)[0][used])
+
+
+def test_jacobian_is_that_of_finite_differences(system, frames):
+    model = _model(system, 1)
+    fit = LensFit(model, torch.ones(21, 23, dtype=torch.bool), SIZE)
+    inversion = fit.problem(VALUES, frames).invert(1e-2)
+    jacobian = fit.jacobian(VALUES, frames, inversion)
+    step = 1e-7
+    for column, parameter in enumerate(fit.nonlinear):
+        if parameter >= system.num_lens:  # light cores are rendered more finely there
+            continue
+        ends = []
+        for sign in (-1, 1):
+            values = VALUES.clone()
+            values[0, parameter] += sign * step
+            ends.append(fit.problem(values, frames).design @ inversion.mean)
+        numerical = (ends[1] - ends[0]) / (2 * step)
+        scale = float(numerical.abs().max())
+        torch.testing.assert_close(
+            jacobian[:, column] / scale, numerical / scale, rtol=0, atol=2e-5
+        )
+
+
+def test_too_few_pixels_are_refused(system):
+    model = _model(system, 1)
+    with pytest.raises(ValueError, match="more pixels than parameters, got 0 unmasked"):
+        LensFit(model, torch.zeros(21, 23, dtype=torch.bool), SIZE)
