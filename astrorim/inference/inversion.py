@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["Inversion", "LinearProblem"]
 
 _MAX_EXCHANGES = 60
-_STRENGTH_RANGE = 1e7
+_STRENGTH_RANGE = 1e5
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,7 @@ class LinearProblem:
         Parameters
         ----------
         start : float, optional
-            Guess to search around, by a factor of a hundred either way; a range of fourteen
+            Guess to search around, by a factor of a hundred either way; a range of ten
             decades around the ratio of the diagonals without it.
         nonnegative : bool, optional
             As for `invert`; the strength is still that of the Gaussian problem.
@@ -265,9 +265,7 @@ def _nonnegative_solution(
     count, patience = len(projected) + 1, 3
     scale = system.diagonal().sqrt()
     for _ in range(_MAX_EXCHANGES):
-        mean = torch.zeros_like(projected)
-        factor = torch.linalg.cholesky(system[free][:, free])
-        mean[free] = torch.cholesky_solve(projected[free][:, None], factor)[:, 0]
+        mean, factor = _constrained(system, projected, free)
         gradient = system @ mean - projected
         small = 1e-9 * float((projected / scale).abs().max())
         wrong = torch.where(free, mean * scale < -small, gradient / scale < -small)
@@ -283,5 +281,15 @@ def _nonnegative_solution(
             last[wrong.nonzero()[-1]] = True
             wrong = last
         free = free ^ wrong
+    else:
+        mean, factor = _constrained(system, projected, free)
     # Whatever is left to exchange is far below the noise: clip it.
     return mean.clamp_min(0), factor, free
+
+
+def _constrained(system: Tensor, projected: Tensor, free: Tensor) -> tuple[Tensor, Tensor]:
+    """Solution with some unknowns held at zero, and the factor of the others' system."""
+    mean = torch.zeros_like(projected)
+    factor = torch.linalg.cholesky(system[free][:, free])
+    mean[free] = torch.cholesky_solve(projected[free][:, None], factor)[:, 0]
+    return mean, factor

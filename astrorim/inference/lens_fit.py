@@ -8,6 +8,8 @@ to a lens parameter p, applied to the present solution, follows from ray shootin
 
 from __future__ import annotations
 
+import copy
+import math
 from typing import TYPE_CHECKING
 
 import torch
@@ -98,7 +100,7 @@ class LensFit:
         model: ForwardModel,
         used: Tensor,
         size: int,
-        smoothness: SmoothnessKind = "gradient",
+        smoothness: SmoothnessKind = "curvature",
     ) -> None:
         if len(model.data) != 1:
             raise ValueError(f"the model must hold one image, got {len(model.data)}")
@@ -123,6 +125,18 @@ class LensFit:
             self._log_determinant = smoothness_log_determinant(size, smoothness)
         else:
             self._matrix, self._log_determinant = torch.zeros(0, 0).double(), 0.0
+
+    def tempered(self, temperature: float) -> LensFit:
+        """The same fit with the noise's variance multiplied by a temperature."""
+        if temperature == 1:
+            return self
+        result = copy.copy(self)
+        result._heat(temperature)  # noqa: SLF001
+        return result
+
+    def _heat(self, temperature: float) -> None:
+        self._weight = self._weight / math.sqrt(temperature)
+        self._data = self._data / math.sqrt(temperature)
 
     @property
     def num_pixels(self) -> int:

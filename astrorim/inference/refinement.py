@@ -13,7 +13,6 @@ Inverse Problems 19, R1). Steps are taken in a trust region (Levenberg-Marquardt
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -22,6 +21,8 @@ import torch
 from astrorim.rim.parameter_step import from_coordinates, is_positive, to_coordinates
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from torch import Tensor
 
     from astrorim.inference.inversion import Inversion
@@ -31,8 +32,10 @@ if TYPE_CHECKING:
 
 __all__ = ["RefinementOptions", "RefinementState", "evaluate", "refine"]
 
-_LARGEST_STEP = 0.15  # of a coordinate: of a logarithm, or of an ellipticity
-_LEAST_DAMPING, _MOST_DAMPING = 1e-6, 1e6
+_STEP_LIMIT = 0.5  # of a coordinate, in standard deviations of its prior
+_LARGEST_LENS_STEP = 0.1  # of a lens parameter, or of its logarithm
+_LEAST_DAMPING, _MOST_DAMPING = 1e-6, 1e5
+_COLDEST = 1.3  # reduced chi-square below which the noise is taken as it is
 
 
 @dataclass(frozen=True)
@@ -49,12 +52,15 @@ class RefinementOptions:
         Find the prior's strength anew after so many accepted steps.
     nonnegative : bool, optional
         Whether source and light amplitudes may not be negative.
+    tempered : bool, optional
+        Whether to temper the noise while the model is far from the data.
     """
 
     max_steps: int = 25
     tolerance: float = 0.2
     strength_every: int = 3
     nonnegative: bool = True
+    tempered: bool = True
 
 
 @dataclass(frozen=True)
@@ -143,9 +149,14 @@ def refine(
     *,
     strength: float | None = None,
     held: tuple[str, ...] = (),
+    within: Mapping[str, tuple[float, float]] | None = None,
     options: RefinementOptions | None = None,
 ) -> RefinementState:
     """Descend to the most probable parameters.
+
+    Far from the solution the noise is tempered: its variance is multiplied by the reduced
+    chi-square reached, so that the priors of lens and source keep their say until the model
+    comes near the data.
 
     Parameters
     ----------
@@ -159,89 +170,129 @@ def refine(
         Strength of the source's prior to begin with; by evidence at the start without it.
     held : tuple of str, optional
         Names of parameters that are not to change.
+    within : mapping of str to tuple of float, optional
+        Intervals that parameters are kept in, narrower than their supports.
     options : RefinementOptions, optional
         How.
 
     Returns
     -------
     RefinementState
-        At the lowest objective that was met.
+        At the lowest objective that was met; of the noise as it is.
     """
     options = options or RefinementOptions()
-    parameters = [fit.model.system.parameters[i] for i in fit.nonlinear]
-    moving = torch.tensor([p.name not in held for p in parameters])
-    positive = is_positive(parameters, values)
-    mean, precision = _prior(parameters, positive, values)
-    low, high = (edge[fit.nonlinear].double() for edge in fit.model.system.supports(values))
-    if strength is None:
-        strength = fit.problem(values, frames).best_strength() if fit.size else 1.0
-    state = evaluate(fit, values, frames, strength, nonnegative=options.nonnegative)
-    damping, accepted, steps = 1e-2, 0, 1
-    while True:
-        place, gradient, curvature = _expansion(fit, state, positive, mean, precision)
-        improvement = math.inf
-        while steps < options.max_steps:
-            step = _damped_step(gradient, curvature, damping, moving)
-            trial = from_coordinates(place + step, positive).clamp(low, high)
-            values = state.values.clone()
-            values[0, fit.nonlinear] = trial.to(values)
-            new = evaluate(
-                fit,
-                values,
-                frames,
-                strength,
-                nonnegative=options.nonnegative,
-                passive=state.inversion.free,
-            )
+    space = _Space(fit, values, held, within or {})
+    heat = fit.tempered(temperature := 1.0)
+    if strength is None and fit.size:
+        strength = fit.problem(values, frames).best_strength()
+    strength = strength or 1.0
+
+    def at(values: Tensor, passive: Tensor | None = None) -> RefinementState:
+        return evaluate(
+            heat, values, frames, strength, nonnegative=options.nonnegative, passive=passive
+        )
+
+    state, steps = at(values), 1
+    damping, accepted = 1e-2, 0
+    while steps < options.max_steps:
+        misfit = temperature * state.inversion.chi2 / fit.num_pixels
+        wanted = misfit if options.tempered and misfit > _COLDEST else 1.0
+        changed = not 0.7 < wanted / temperature < 1.4 or (wanted == 1 != temperature)
+        if changed:
+            heat, temperature = fit.tempered(wanted), wanted
+        if fit.size and (changed or accepted % options.strength_every == 0):
+            problem = heat.problem(state.values, frames) if changed else state.inversion.problem
+            strength = problem.best_strength(None if changed else strength)
+            state = at(state.values)
+        place, gradient, curvature = _expansion(heat, state, space)
+        improvement = 0.0
+        while steps < options.max_steps and damping < _MOST_DAMPING:
+            step = space.damped_step(gradient, curvature, damping)
+            new = at(space.values(place + step, state.values), state.inversion.free)
             steps += 1
             if new.objective < state.objective:
                 improvement = state.objective - new.objective
-                state = replace(new, steps=steps)
-                damping = max(damping / 5, _LEAST_DAMPING)
-                accepted += 1
+                state, damping, accepted = new, max(damping / 5, _LEAST_DAMPING), accepted + 1
                 break
             damping *= 10
-            if damping > _MOST_DAMPING:
-                improvement = 0.0
-                break
-        else:
-            improvement = 0.0
         if improvement < options.tolerance:
-            break
-        if fit.size and accepted % options.strength_every == 0:
-            strength = state.inversion.problem.best_strength(strength)
-            state = replace(
-                evaluate(fit, state.values, frames, strength, nonnegative=options.nonnegative),
-                steps=steps,
-            )
-    _, _, curvature = _expansion(fit, state, positive, mean, precision)
-    covariance = torch.zeros_like(curvature)
-    places = moving.nonzero()[:, 0]
-    covariance[places[:, None], places] = torch.linalg.pinv(
-        curvature[moving][:, moving], hermitian=True
-    )
-    return replace(state, covariance=covariance, steps=steps)
+            if temperature == 1:
+                break
+            # Settled at this temperature: at a lower one the data say more.
+            temperature = max(1.0, temperature / 4)
+            heat, damping = fit.tempered(temperature), 1e-2
+            state = at(state.values)
+    if temperature != 1:
+        heat = fit
+        strength = fit.problem(state.values, frames).best_strength() if fit.size else 1.0
+        state = at(state.values)
+    _, _, curvature = _expansion(fit, state, space)
+    return replace(state, covariance=space.inverse(curvature), steps=steps)
+
+
+class _Space:
+    """Step coordinates of the non-linear parameters: which move, how far, from what prior."""
+
+    def __init__(
+        self,
+        fit: LensFit,
+        values: Tensor,
+        held: tuple[str, ...],
+        within: Mapping[str, tuple[float, float]],
+    ) -> None:
+        system = fit.model.system
+        parameters = [system.parameters[i] for i in fit.nonlinear]
+        self.columns = fit.nonlinear
+        self.moving = torch.tensor([p.name not in held for p in parameters])
+        self.positive = is_positive(parameters, values)
+        self.mean, self.precision = _prior(parameters, self.positive, values)
+        self.limit = _STEP_LIMIT / self.precision.sqrt()
+        lens = torch.tensor([i < system.num_lens for i in fit.nonlinear])
+        self.limit = torch.where(lens, self.limit.clamp_max(_LARGEST_LENS_STEP), self.limit)
+        low, high = system.supports(values)
+        self._low, self._high = low[fit.nonlinear].double(), high[fit.nonlinear].double()
+        for i, parameter in enumerate(parameters):
+            if parameter.name in within:
+                lowest, highest = within[parameter.name]
+                self._low[i] = max(lowest, float(self._low[i]))
+                self._high[i] = min(highest, float(self._high[i]))
+
+    def values(self, place: Tensor, like: Tensor) -> Tensor:
+        """Parameters (1, P) at some step coordinates, the linear ones as they were."""
+        result = like.clone()
+        inside = from_coordinates(place, self.positive).clamp(self._low, self._high)
+        result[0, self.columns] = inside.to(result)
+        return result
+
+    def damped_step(self, gradient: Tensor, curvature: Tensor, damping: float) -> Tensor:
+        """Levenberg-Marquardt step, scaled down as a whole to the limits."""
+        step = torch.zeros_like(gradient)
+        part = curvature[self.moving][:, self.moving]
+        part = part + damping * torch.diag(part.diagonal())
+        step[self.moving] = -torch.linalg.solve(part, gradient[self.moving])
+        return step / max(1.0, float((step.abs() / self.limit).max()))
+
+    def inverse(self, curvature: Tensor) -> Tensor:
+        """Inverse of the part that moves, zero elsewhere."""
+        result = torch.zeros_like(curvature)
+        places = self.moving.nonzero()[:, 0]
+        result[places[:, None], places] = torch.linalg.pinv(
+            curvature[self.moving][:, self.moving], hermitian=True
+        )
+        return result
 
 
 def _expansion(
-    fit: LensFit, state: RefinementState, positive: Tensor, mean: Tensor, precision: Tensor
+    fit: LensFit, state: RefinementState, space: _Space
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Step coordinates, gradient and curvature of half the objective there; float64."""
     inversion = state.inversion
     values = state.values[0, fit.nonlinear].double()
-    place = to_coordinates(values, positive)
+    place = to_coordinates(values, space.positive)
     jacobian = fit.jacobian(state.values, state.frames, inversion)
-    jacobian = jacobian * torch.where(positive, values, 1.0).to(jacobian)
+    jacobian = jacobian * torch.where(space.positive, values, 1.0).to(jacobian)
     crossed = inversion.problem.design.mT @ jacobian
     gram = (jacobian.mT @ jacobian).double() - crossed.double().mT @ inversion.solve(crossed)
-    gradient = -(jacobian.mT @ inversion.residual).double() + precision * (place - mean)
-    return place, gradient, gram + torch.diag(precision)
-
-
-def _damped_step(gradient: Tensor, curvature: Tensor, damping: float, moving: Tensor) -> Tensor:
-    """Levenberg-Marquardt step, as a whole no longer than the largest allowed."""
-    step = torch.zeros_like(gradient)
-    part = curvature[moving][:, moving]
-    part = part + damping * torch.diag(part.diagonal())
-    step[moving] = -torch.linalg.solve(part, gradient[moving])
-    return step * min(1.0, _LARGEST_STEP / max(float(step.abs().max()), 1e-30))
+    gradient = -(jacobian.mT @ inversion.residual).double()
+    gradient = gradient + space.precision * (place - space.mean)
+    return place, gradient, gram + torch.diag(space.precision)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from astrorim.lensing.convolution import Convolution, convolve
 from astrorim.lensing.forward import ForwardModel, ImageData, SourceOperator
 from astrorim.lensing.interpolation import SourceFrames, SourceSampler
+from astrorim.lensing.light_sums import SumLight
 from astrorim.lensing.system import LensSystem, SumLens
 
 __all__ = [
@@ -16,5 +17,6 @@ __all__ = [
     "SourceOperator",
     "SourceSampler",
     "SumLens",
+    "SumLight",
     "convolve",
 ]

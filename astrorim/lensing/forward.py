@@ -153,6 +153,8 @@ class ForwardModel:
         The same for the core of the lens light, which is steeper; see `light_scene`.
     interpolation : {"bilinear", "cubic"}, optional
         Of the source image.
+    middle : tuple of float, optional
+        Position x, y of the middle of the frame, arcsec.
 
     Raises
     ------
@@ -168,6 +170,7 @@ class ForwardModel:
         supersampling: int = 2,
         light_supersampling: int = 4,
         interpolation: Literal["bilinear", "cubic"] = "bilinear",
+        middle: tuple[float, float] = (0.0, 0.0),
     ) -> None:
         for name, value in (
             ("supersampling", supersampling),
@@ -180,6 +183,7 @@ class ForwardModel:
         self.supersampling = supersampling
         self.light_supersampling = light_supersampling
         self.interpolation: Literal["bilinear", "cubic"] = interpolation
+        self.middle = middle
         self._sampling = math.gcd(supersampling, light_supersampling, data.psf_supersampling)
         self._light_coarse = max(self._sampling, min(2, light_supersampling))
         kernel = bin_kernel(data.psf, data.psf_supersampling // self._sampling)
@@ -209,6 +213,7 @@ class ForwardModel:
             supersampling=self.supersampling,
             light_supersampling=self.light_supersampling,
             interpolation=self.interpolation,
+            middle=self.middle,
         )
 
     def positions(self, supersampling: int) -> tuple[Tensor, Tensor]:
@@ -222,8 +227,8 @@ class ForwardModel:
             y = (torch.arange(height * k, device=like.device) - (height * k - 1) / 2) / k
             shape = (len(self.data), height * k, width * k)
             self._positions[k] = (
-                (x.to(like)[None, None, :] * scale).expand(shape).contiguous(),
-                (y.to(like)[None, :, None] * scale).expand(shape).contiguous(),
+                (x.to(like)[None, None, :] * scale + self.middle[0]).expand(shape).contiguous(),
+                (y.to(like)[None, :, None] * scale + self.middle[1]).expand(shape).contiguous(),
             )
         return self._positions[supersampling]
 
@@ -264,13 +269,17 @@ class ForwardModel:
             gain.
         """
         names = self.system.parameters.names
-        keys = LIGHT_PREFIX + "x0", LIGHT_PREFIX + "y0"
-        if self._light_coarse >= self.light_supersampling or not set(keys) <= set(names):
+        x0, y0 = LIGHT_PREFIX + "x0", LIGHT_PREFIX + "y0"
+        if self._light_coarse >= self.light_supersampling or not {x0, y0} <= set(names):
             return None
         edges: list[int] = []
-        for key, n in zip(reversed(keys), self.shape, strict=True):
+        middle = reversed(self.middle)
+        for key, n, origin in zip((y0, x0), self.shape, middle, strict=True):
             padded = n + 2 * self.margin
-            place = values[:, names.index(key)] / self.data.pixel_scale + (padded - 1) / 2
+            # the components of a sum may have centres of their own, x0_2, y0_2 and so on
+            centres = [i for i, name in enumerate(names) if name.startswith(key)]
+            place = (values[:, centres] - origin) / self.data.pixel_scale[:, None]
+            place = place + (padded - 1) / 2
             low = math.floor(float(place.min())) - _CORE
             high = math.ceil(float(place.max())) + _CORE + 1
             edges += [min(max(low, 0), padded), min(max(high, 0), padded)]

@@ -1,0 +1,293 @@
+r"""Starts for the refinement without a network: a search on coarse pixels.
+
+First the lens galaxy's light is fitted, with what it leaves over, the arcs, masked. Then for
+a range of Einstein radii and a few shapes of the lens the source is inverted on coarse
+pixels, without negative light, and the evidence tells which of them to descend from.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+
+from astrorim.inference.coarse_images import coarse_mask, coarse_model
+from astrorim.inference.lens_fit import LensFit
+from astrorim.lensing.convolution import bin_pixels
+from astrorim.inference.refinement import RefinementOptions, evaluate, refine
+from astrorim.lensing.interpolation import SourceFrames
+from astrorim.lensing.system import LIGHT_PREFIX
+from astrorim.rim.source_frames import frames_from_arcs
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from astrorim.inference.refinement import RefinementState
+    from astrorim.lensing.forward import ForwardModel
+
+__all__ = ["StartOptions", "fit_light", "search_starts", "source_frames"]
+
+
+_CENTRAL = 0.4  # arcsec from the middle of the frame within which the lens galaxy peaks
+_COMPACT = 0.7  # half a frame of the source at most, in Einstein radii, to begin with
+_FEWEST = 6  # pixels of a ring whose percentile means something
+
+
+@dataclass(frozen=True)
+class StartOptions:
+    """How to search for starts.
+
+    Parameters
+    ----------
+    theta_e_range : tuple of float, optional
+        Einstein radii to search, arcsec; from three pixels, to 0.85 of half the
+        frame, without it.
+    reach : float, optional
+        Fraction of the Einstein radius by which the first descent may change it.
+    ellipticity : float, optional
+        Modulus of the ellipticity of the lenses that are tried, in eight directions.
+    num_starts : int, optional
+        Starts to descend from on coarse pixels.
+    num_kept : int, optional
+        Starts that are followed to the end there.
+    source_size : int, optional
+        Side of the coarse source, pixels.
+    factor : int, optional
+        Pixels along the side of a coarse one.
+    max_steps : int, optional
+        Evaluations of each of the two descents from a start.
+    """
+
+    theta_e_range: tuple[float, float] | None = None
+    reach: float = 0.12
+    ellipticity: float = 0.2
+    num_starts: int = 4
+    num_kept: int = 2
+    source_size: int = 16
+    factor: int = 2
+    max_steps: int = 20
+
+
+def source_frames(
+    model: ForwardModel, values: Tensor, size: int, largest: float = 1.4
+) -> SourceFrames:
+    """Frame of the source at some parameters, the lens light in them subtracted."""
+    names = model.system.parameters.names
+    place = [names.index(name) for name in ("x0", "y0")]
+    frames = frames_from_arcs(
+        model,
+        values,
+        model.lens_light(values),
+        size,
+        theta_e=values[:, names.index("theta_E")],
+        centre=values[:, place],
+    )
+    limit = 2 * largest * values[:, names.index("theta_E")] / size
+    return SourceFrames(frames.centre, torch.minimum(frames.pixel_scale, limit), size)
+
+
+def _neutral(model: ForwardModel) -> Tensor:
+    """Middle of each parameter's prior (1, P), positive ones in the logarithm."""
+    values = []
+    for parameter in model.system.parameters:
+        low, high = parameter.prior
+        values.append(math.sqrt(low * high) if low > 0 else (low + high) / 2)
+    return model.data.image.new_tensor([values])
+
+
+def fit_light(model: ForwardModel, used: Tensor, *, max_steps: int = 20) -> Tensor:
+    """Fit the lens galaxy's light alone, arcs masked.
+
+    Parameters
+    ----------
+    model : ForwardModel
+        Of one image.
+    used : Tensor, (H, W), bool
+        Which pixels count.
+
+    Returns
+    -------
+    Tensor, (1, P)
+        Parameters, those of the lens in the middle of their priors.
+    """
+    values = _neutral(model)
+    if model.system.light is None:
+        return values
+    held = tuple(p.name for p in model.system.lens.parameters)
+    options = RefinementOptions(max_steps=max_steps, tolerance=1.0)
+    kept = used & ~_brighter_than_within(model, used)
+    for _ in range(3):
+        fit = LensFit(model, kept, 0)
+        state = refine(fit, values, None, held=held, options=options)
+        values = state.values
+        image = model.lens_light(values)[0]
+        residual = (model.data.image[0] - image) / model.data.noise[0]
+        smooth = _smoothed(residual)
+        # The model errs in proportion to the light, most in the core.
+        error = torch.hypot(torch.ones_like(image), 0.1 * image / model.data.noise[0])
+        kept = used & (smooth < 1.5 * error)
+        if int(kept.sum()) < 0.1 * int(used.sum()):
+            break
+    return values
+
+
+def _brighter_than_within(model: ForwardModel, used: Tensor) -> Tensor:
+    """Pixels (H, W) brighter than a galaxy may be whose light falls outwards: arcs.
+
+    The galaxy's light at a radius is no more than the least, over the smaller radii, of the
+    30th percentile around the circle.
+    """
+    data, m = model.data, model.margin
+    inner = (0, slice(m, m + model.shape[0]), slice(m, m + model.shape[1]))
+    x, y = (position[inner] for position in model.positions(1))
+    smooth = _smoothed(data.image[0])
+    scale = float(data.pixel_scale[0])
+    central = used & (torch.hypot(x, y) < _CENTRAL)
+    if not bool(central.any()):
+        return torch.zeros_like(used)
+    peak = int(torch.where(central, smooth, -torch.inf).argmax())
+    ring = (torch.hypot(x - x.flatten()[peak], y - y.flatten()[peak]) / scale).long()
+    ceiling = torch.full_like(smooth, torch.inf)
+    least = torch.inf
+    for i in range(int(ring.max()) + 1):
+        here = (ring == i) & used
+        if int(here.sum()) > _FEWEST:
+            least = min(least, float(smooth[here].quantile(0.3)))
+        ceiling[ring == i] = least
+    return smooth > 1.2 * ceiling + 2 * data.noise[0] / 3
+
+
+@torch.no_grad()
+def search_starts(
+    model: ForwardModel,
+    used: Tensor,
+    values: Tensor,
+    options: StartOptions | None = None,
+) -> list[RefinementState]:
+    """Search Einstein radius and shape of the lens, and descend on coarse pixels.
+
+    Parameters
+    ----------
+    model : ForwardModel
+        Of one image, of a lens model with parameters ``theta_E``, ``x0`` and ``y0``.
+    used : Tensor, (H, W), bool
+        Which pixels count.
+    values : Tensor, (1, P)
+        Shape of the lens light, for example from `fit_light`; shear and other parameters
+        of the lens to begin with.
+    options : StartOptions, optional
+        How.
+
+    Returns
+    -------
+    list of RefinementState
+        Most probable first, on coarse pixels.
+    """
+    options = options or StartOptions()
+    coarse = coarse_model(model, options.factor)
+    fit = LensFit(coarse, coarse_mask(used, options.factor), options.source_size)
+    trials = _trials(coarse, fit, values, options)
+    steps = RefinementOptions(max_steps=options.max_steps, tolerance=1)
+    states = []
+    for trial in trials[: options.num_starts]:
+        radius = float(trial[0, coarse.system.parameters.index_of("theta_E")])
+        frames = source_frames(coarse, trial, options.source_size, _COMPACT)
+        within = {"theta_E": (radius * (1 - options.reach), radius * (1 + options.reach))}
+        states.append(refine(fit, trial, frames, within=within, options=steps))
+    best = sorted(states, key=lambda state: -state.inversion.log_evidence)
+    states = []
+    for state in best[: options.num_kept]:
+        frames = source_frames(coarse, state.values, options.source_size)
+        states.append(refine(fit, state.values, frames, options=steps))
+    return sorted(states, key=lambda state: -state.inversion.log_evidence)
+
+
+def _trials(
+    model: ForwardModel, fit: LensFit, values: Tensor, options: StartOptions
+) -> list[Tensor]:
+    """Parameters (1, P) to descend from, those of the largest evidence first."""
+    names = model.system.parameters.names
+    place = names.index("theta_E")
+    shape = [names.index(name) for name in ("e1", "e2") if name in names]
+    start = values.clone()
+    light = [f"{LIGHT_PREFIX}{name}" for name in ("e1", "e2", "x0", "y0")]
+    if set(light) <= set(names):
+        # Mass follows light, roughly: Bolton et al. (2008, ApJ 682, 964), section 5.
+        own = [names.index(name.removeprefix(LIGHT_PREFIX)) for name in light]
+        start[0, own] = values[0, [names.index(name) for name in light]]
+    low, high = options.theta_e_range or _default_range(model)
+    start[0, place] = _focus(model, fit.used, start, low, high)
+    shapes = [start[0, shape].tolist(), [0.0, 0.0]] if shape else [[]]
+    for i in range(8 if shape else 0):
+        angle = i * math.pi / 4
+        shapes.append([options.ellipticity * f(angle) for f in (math.cos, math.sin)])
+    found = []
+    for own_shape in shapes:
+        best: tuple[float, Tensor] | None = None
+        for factor in (0.92, 1.0, 1.08):
+            trial = start.clone()
+            trial[0, place] *= factor
+            trial[0, shape] = trial.new_tensor(own_shape)
+            score = _score(fit, trial)
+            if best is None or score > best[0]:
+                best = score, trial
+        if best is not None:
+            found.append(best)
+    return [trial for _, trial in sorted(found, key=lambda item: -item[0])]
+
+
+def _smoothed(image: Tensor) -> Tensor:
+    """Mean over 3 x 3 pixels."""
+    pool = torch.nn.functional.avg_pool2d
+    return pool(image[None, None], 3, 1, 1, count_include_pad=False)[0, 0]
+
+
+def _default_range(model: ForwardModel) -> tuple[float, float]:
+    scale = float(model.data.pixel_scale[0])
+    return 3 * scale, 0.85 * min(model.shape) / 2 * scale
+
+
+def _focus(
+    model: ForwardModel, used: Tensor, values: Tensor, low: float, high: float
+) -> float:
+    """Einstein radius, of a range, that brings the arcs together in the source plane."""
+    names = model.system.parameters.names
+    place = names.index("theta_E")
+    arcs = (model.data.image - model.lens_light(values))[0]
+    smooth = _smoothed(arcs)
+    noise = model.data.noise[0]
+    # A tenth of the light is what the fit of the lens galaxy may be wrong by.
+    least = torch.hypot(noise, 0.3 * model.lens_light(values)[0])
+    weight = torch.where(used & (smooth > 2 * least), smooth, 0.0)
+    if float(weight.sum()) <= 0:
+        return math.sqrt(low * high)
+    weight = weight / weight.sum()
+    m = model.margin
+    inner = (slice(None), slice(m, m + model.shape[0]), slice(m, m + model.shape[1]))
+
+    def spread(radius: float) -> float:
+        trial = values.clone()
+        trial[0, place] = radius
+        k = model.supersampling
+        total = 0.0
+        for traced in model.trace(trial):
+            beta = bin_pixels(traced, k)[inner][0]
+            middle = (weight * beta).sum()
+            total += float((weight * (beta - middle) ** 2).sum())
+        return total
+
+    number = 100
+    radii = [low * (high / low) ** (i / (number - 1)) for i in range(number)]
+    return min(radii, key=spread)
+
+
+def _score(fit: LensFit, values: Tensor) -> float:
+    """Log evidence of a source without negative light, the noise tempered to the misfit."""
+    frames = source_frames(fit.model, values, fit.size, _COMPACT)
+    problem = fit.problem(values, frames)
+    strength = problem.best_strength(tolerance=0.2)
+    signed = problem.invert(strength)
+    state = evaluate(fit, values, frames, strength)
+    return signed.log_evidence - 0.5 * (state.objective - signed.objective)
