@@ -6,7 +6,17 @@ import os
 import sys
 from collections.abc import Sequence
 
-from astrorim.cli import demo, evaluate, info, mass, plugins, reconstruct, simulate, train
+from astrorim.cli import (
+    calibrate,
+    demo,
+    evaluate,
+    info,
+    mass,
+    plugins,
+    reconstruct,
+    simulate,
+    train,
+)
 from astrorim.cli.arguments import CommandParser, VersionAction
 from astrorim.cli.memory import keep_freed_memory
 from astrorim.cli.terminal import messages_on_stderr
@@ -26,7 +36,7 @@ EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
 """Stopped by Ctrl-C; what was finished stays."""
 
-_SUBCOMMANDS = (demo, info, reconstruct, mass, simulate, train, evaluate, plugins)
+_SUBCOMMANDS = (demo, info, reconstruct, mass, simulate, train, evaluate, calibrate, plugins)
 
 _DESCRIPTION = """\
 Reconstruct strong gravitational lenses: from a FITS cutout to the unlensed source, the

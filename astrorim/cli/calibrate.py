@@ -1,0 +1,283 @@
+"""``astrorim calibrate``: whether posteriors of simulated lenses mean what they say."""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import multiprocessing
+import signal
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Executor, ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from astrorim.cli.arguments import Subparsers, add_command, natural_number, positive_integer
+from astrorim.cli.reconstruct import load_networks
+from astrorim.cli.simulate import create_simulator
+from astrorim.cli.terminal import progress_bar
+
+if TYPE_CHECKING:
+    from astrorim.inference.calibration import PosteriorDraws
+    from astrorim.interfaces import SimulatedLenses
+    from astrorim.results.calibration import CalibrationReport
+    from astrorim.rim import RIMReconstructor
+
+__all__ = ["STAGES", "RIMStage", "Stage", "add_parser", "run", "write_report"]
+
+_FIRST_SEED = 10**9
+_LENSES = "lenses"
+
+
+class Stage(Protocol):
+    """An inference that can be calibrated; pickled where several processes are to do it."""
+
+    def settings(self) -> dict[str, Any]:
+        """What the samples depend on, plain JSON types.
+
+        Returns
+        -------
+        dict
+        """
+
+    def __call__(self, simulated: SimulatedLenses) -> PosteriorDraws:
+        """Posterior samples of the only lens in a batch.
+
+        Parameters
+        ----------
+        simulated : SimulatedLenses
+            A batch of one.
+
+        Returns
+        -------
+        PosteriorDraws
+        """
+
+
+@dataclass(frozen=True)
+class RIMStage:
+    """The amortised inference by encoder and recurrence, as ``astrorim reconstruct`` does it.
+
+    Parameters
+    ----------
+    encoder, recurrence : Path or None
+        Weights; the shipped ones if None.
+    num_iterations : int
+        Rounds of the joint inference.
+    device : str
+        Where to compute: ``"auto"``, ``"cpu"`` or ``"cuda"``.
+    """
+
+    encoder: Path | None
+    recurrence: Path | None
+    num_iterations: int
+    device: str
+
+    @classmethod
+    def from_arguments(cls, args: argparse.Namespace) -> RIMStage:
+        """The stage that the options describe."""
+        return cls(args.forward_model, args.rim_model, args.num_iterations, args.device)
+
+    def settings(self) -> dict[str, Any]:
+        """Checksums of the weights, and the number of rounds; see `Stage.settings`."""
+        reconstructor = _networks(self.encoder, self.recurrence, self.device)
+        return {
+            "encoder": reconstructor.encoder.sha256,
+            "recurrence": reconstructor.recurrence.sha256,
+            "num_iterations": self.num_iterations,
+        }
+
+    def __call__(self, simulated: SimulatedLenses) -> PosteriorDraws:
+        """Samples of the Gaussian posterior; see `Stage`."""
+        from astrorim.inference.calibration import PosteriorDraws
+        from astrorim.interchange import to_observation
+
+        reconstructor = _networks(self.encoder, self.recurrence, self.device)
+        # a seed of its own for each lens, or all ranks would share the draws' errors
+        result = reconstructor.reconstruct(
+            to_observation(simulated, 0),
+            num_iterations=self.num_iterations,
+            seed=int(simulated.index[0]),
+        )
+        return PosteriorDraws(result.samples)
+
+
+STAGES: Mapping[str, Callable[[argparse.Namespace], Stage]] = {"rim": RIMStage.from_arguments}
+"""What can be calibrated, by name: each is made from the command's options."""
+
+
+@functools.lru_cache(maxsize=1)
+def _networks(encoder: Path | None, recurrence: Path | None, device: str) -> RIMReconstructor:
+    """Loaded once in each process."""
+    chosen = argparse.Namespace(
+        forward_model=encoder,
+        rim_model=recurrence,
+        lens_model=None,
+        light_model=None,
+        device=device,
+    )
+    return load_networks(chosen)
+
+
+_DESCRIPTION = """\
+Infer lenses that no training saw, and test whether their posteriors mean what they say:
+how many truths lie inside the 68 % intervals, whether the ranks of the truths among the
+posterior samples are uniform (simulation-based calibration), whether regions of all
+parameters together hold as many truths as they should (TARP), and by what factor errors
+would have to be widened.
+
+The output directory receives calibration.ecsv (one row for each parameter), ranks.ecsv,
+calibration.png, calibration.pdf and calibration.txt, which is also printed; lenses/ keeps
+the samples. Stopped, it goes on with the same command; with more --lenses it does those
+that are new. A lens that fails is counted and named, and does not stop the others."""
+
+_EXAMPLES = """\
+  astrorim calibrate --simulator foundation --lenses 200 --output-dir calibration
+  astrorim calibrate --simulator realistic --lenses 500 --workers 8 --output-dir realistic"""
+
+
+def add_parser(commands: Subparsers) -> None:
+    """Add the subcommand to the parser.
+
+    Parameters
+    ----------
+    commands : object
+        What ``add_subparsers`` returned.
+    """
+    parser = add_command(
+        commands,
+        "calibrate",
+        run,
+        summary="test whether error bars hold the truths they should",
+        description=_DESCRIPTION,
+        examples=_EXAMPLES,
+    )
+    parser.add_argument(
+        "--simulator", metavar="NAME", required=True, help="what draws the lenses"
+    )
+    parser.add_argument(
+        "--lenses", type=positive_integer, default=200, metavar="N",
+        help="how many lenses (default: 200)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--stage", choices=tuple(STAGES), default="rim",
+        help="which posterior: rim, the networks' (default: rim)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--output-dir", "--output", type=Path, required=True, metavar="DIR",
+        help="directory for the report and the samples; made if it does not exist",
+    )  # fmt: skip
+    parser.add_argument(
+        "--seed", type=natural_number, default=_FIRST_SEED,
+        help="seed of the dataset, at least 10^9 (default: 10^9)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--workers", "--jobs", type=positive_integer, default=1, metavar="N",
+        help="processes that infer lenses, each in one thread (default: 1)",
+    )  # fmt: skip
+    group = parser.add_argument_group("networks")
+    group.add_argument(
+        "--forward-model", "--encoder-weights", type=Path, metavar="FILE",
+        help="weights of the parameter encoder (default: those that come with AstroRIM)",
+    )  # fmt: skip
+    group.add_argument(
+        "--rim-model", "--rim-weights", type=Path, metavar="FILE",
+        help="weights of the recurrence (default: those that come with AstroRIM)",
+    )  # fmt: skip
+    group.add_argument(
+        "--num-iterations", type=positive_integer, default=10, metavar="N",
+        help="rounds of the joint inference of source and lens (default: 10)",
+    )  # fmt: skip
+    group.add_argument(
+        "--device", default="auto", metavar="{auto,cpu,cuda}",
+        help="where to compute (default: auto, a GPU where there is one)",
+    )  # fmt: skip
+
+
+def run(args: argparse.Namespace) -> int:
+    """Calibrate.
+
+    Parameters
+    ----------
+    args : argparse.Namespace
+        As `add_parser` declares.
+
+    Returns
+    -------
+    int
+        0.
+    """
+    if args.seed < _FIRST_SEED:
+        args.parser.error(
+            f"--seed must be at least 10^9, got {args.seed}: training uses those below"
+        )
+    from astrorim import __version__
+    from astrorim.inference.calibration import calibrate_simulator
+
+    simulator = create_simulator(args.simulator, None)
+    stage = STAGES[args.stage](args)
+    with progress_bar(args.lenses, "lens") as bar, _executor(args.workers) as executor:
+        report = calibrate_simulator(
+            simulator,
+            stage,
+            num_lenses=args.lenses,
+            seed=args.seed,
+            settings={"stage": args.stage, "astrorim": __version__, **stage.settings()},
+            checkpoint=args.output_dir / _LENSES,
+            executor=executor,
+            progress=lambda number: bar.update(number - bar.n),
+        )
+    write_report(report, args.output_dir)
+    print(report.summary())
+    print(args.output_dir / "calibration.ecsv")
+    return 0
+
+
+@contextmanager
+def _executor(workers: int) -> Iterator[Executor | None]:
+    """Processes of one thread each; none for a single worker."""
+    if workers == 1:
+        yield None
+        return
+    pool = ProcessPoolExecutor(
+        workers, multiprocessing.get_context("spawn"), initializer=_begin_worker
+    )
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _begin_worker() -> None:
+    """One thread, and no Ctrl-C of its own."""
+    import torch
+
+    torch.set_num_threads(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def write_report(report: CalibrationReport, directory: Path) -> None:
+    """Write the files of a calibration; none of them is replaced before all are made.
+
+    Parameters
+    ----------
+    report : CalibrationReport
+        What was found.
+    directory : Path
+        Where to; made if it does not exist.
+    """
+    from astrorim.plotting.calibration import plot_calibration
+
+    directory.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=directory, prefix=".calibration-") as room:
+        folder = Path(room)
+        report.to_table().write(folder / "calibration.ecsv", format="ascii.ecsv")
+        report.ranks_table().write(folder / "ranks.ecsv", format="ascii.ecsv")
+        (folder / "calibration.txt").write_text(report.summary(), encoding="utf-8")
+        figure = plot_calibration(report)
+        figure.savefig(folder / "calibration.png", dpi=130)
+        figure.savefig(folder / "calibration.pdf")
+        for path in sorted(folder.iterdir()):
+            path.replace(directory / path.name)
