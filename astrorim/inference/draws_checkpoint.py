@@ -152,7 +152,7 @@ class DrawsCheckpoint:
         if not path.exists():
             return None
         try:
-            with np.load(path, allow_pickle=False) as held:
+            with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as held:
                 names = held["names"].tolist()
                 sizes = zip(names, held["effective_size"].tolist(), strict=True)
                 truth = zip(held["truth_names"].tolist(), held["truth"].tolist(), strict=True)

@@ -17,6 +17,7 @@ from astrorim.results.tarp import TARPCoverage, tarp_coverage
 __all__ = ["CalibrationReport", "measure_calibration"]
 
 _CURVE_LEVELS = np.linspace(0.02, 0.98, 49)
+_HEAVY_TAILED = 1.5  # standard deviation of z over its 68 % half-width
 _SIGNIFICANCE = 0.05
 _BIASED = 3.0  # standard errors of the mean deviation
 _ONE_SIGMA = 0.6827
@@ -81,9 +82,11 @@ class CalibrationReport:
         """Each parameter's verdict in words.
 
         A parameter is ``"consistent"`` with exact posteriors if its p-value, times the number
-        of parameters (Bonferroni), is above 0.05; else it is ``"too narrow"``, ``"too wide"``,
-        ``"biased"``, both, or ``"ranks not uniform"`` where no single one of these is evident.
-        ``"no lens"`` where nothing could be measured.
+        of parameters (Bonferroni), is above 0.05; else it is ``"too narrow"`` or
+        ``"too wide"`` by its coverage, ``"biased"`` by its mean deviation, has ``"outliers"``
+        if the standard deviation of z exceeds 1.5 times the width factor (1 for Gaussians),
+        or, where none of these is evident, ``"ranks not uniform"``. ``"no lens"`` where
+        nothing could be measured.
         """
         verdicts = {}
         for column, name in enumerate(self.names):
@@ -101,6 +104,8 @@ class CalibrationReport:
                 words.append("too wide")
             if abs(self.z_mean[column]) > _BIASED * self.z_mean_error[column]:
                 words.append("biased")
+            if self.z_std[column] > _HEAVY_TAILED * self.width_factor[column]:
+                words.append("outliers")
             verdicts[name] = ", ".join(words) or "ranks not uniform"
         return verdicts
 
