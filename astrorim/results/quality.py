@@ -7,11 +7,24 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from astrorim.observation.detection import psf_width
+from astrorim.results.fit_quality import (
+    MISFIT,
+    NOISE_OVERESTIMATED,
+    NOISE_UNDERESTIMATED,
+    STRUCTURE_CORRELATION,
+    STRUCTURE_SIGNIFICANCE,
+    UNRESOLVED,
+    residual_autocorrelation,
+    residual_structure,
+    unmodelled_objects,
+)
 from astrorim.results.parameter_table import LIGHT_PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from astrorim.observation.sky_noise import SkyNoise
     from astrorim.parameters import Parameter
     from astrorim.results.reconstruction import Reconstruction
 
@@ -30,6 +43,24 @@ FLAG_ADVICE = {
         "the blank sky scatters less than the noise map says, so chi-square below one is no "
         "proof of a good fit and the intervals are too wide"
     ),
+    "noise-underestimated": (
+        "the blank sky scatters more than the noise map says, so chi-square above one is no "
+        "proof of a bad fit and the intervals are too narrow: check the noise map's unit, "
+        "exposure and background"
+    ),
+    "residual-structure": (
+        "neighbouring residuals are alike where they should be independent: light is fitted "
+        "in the wrong place; ring-shaped, it points to the PSF, along the arcs to the lens "
+        "model or a source too smooth, at the centre to the lens's light"
+    ),
+    "unmodelled-neighbour": (
+        "an object stands out of the residual away from the arcs: mask it, for example with "
+        "neighbour_mask"
+    ),
+    "unresolved": (
+        "the Einstein radius is smaller than the PSF is wide: images and lens galaxy merge, "
+        "and shape and source are not constrained"
+    ),
     "no-arcs": (
         "no arc stands out of the noise: lens parameters and source are not constrained by "
         "these data"
@@ -43,26 +74,35 @@ FLAG_ADVICE = {
 }
 """Every flag with the advice that goes with it."""
 
-_MISFIT = 1.5
-_OVERESTIMATED = 0.75
+_FEWEST_PIXELS = 200
 _EDGE_FRACTION = 0.15
 _NEGATIVE_FRACTION = 0.1
 
 
-def _sky_scatter(result: Reconstruction) -> float:
-    """Scatter of the normalised residual far from lens and arcs; NaN where all is lens."""
-    z = result.normalised_residual
+def _blank_sky(result: Reconstruction) -> np.ndarray:
+    """Pixels far from lens and arcs, (H, W) bool; none where they are too few."""
     model = np.abs(result.forward_image - result.background)
     noise = np.where(result.observation.good, result.observation.noise, np.inf)
-    blank = np.isfinite(z) & (model < 0.2 * noise)
-    if blank.sum() < 200:
+    blank = np.isfinite(result.normalised_residual) & (model < 0.2 * noise)
+    return blank if blank.sum() >= _FEWEST_PIXELS else np.zeros_like(blank)
+
+
+def _sky_scatter(result: Reconstruction, sky: SkyNoise | None) -> float:
+    """Scatter of the normalised residual on blank sky; NaN where all is lens."""
+    if sky is not None and sky.noise_ratio is not None:
+        return sky.noise_ratio
+    blank = _blank_sky(result)
+    if not blank.any():
         return math.nan
-    low, high = np.percentile(z[blank], [15.865, 84.135])
+    low, high = np.percentile(result.normalised_residual[blank], [15.865, 84.135])
     return float(high - low) / 2
 
 
 def quality_flags(
-    result: Reconstruction, parameters: Sequence[Parameter] = ()
+    result: Reconstruction,
+    parameters: Sequence[Parameter] = (),
+    *,
+    sky: SkyNoise | None = None,
 ) -> dict[str, str]:
     """Judge a reconstruction from what it measured.
 
@@ -73,6 +113,9 @@ def quality_flags(
     parameters : sequence of Parameter, optional
         Declarations of its lens and light parameters (``light_`` prefixed), for their
         supports.
+    sky : SkyNoise, optional
+        From `~astrorim.observation.sky_noise.measure_sky`; by default scatter and
+        correlation of the noise are those of the residual away from lens and arcs.
 
     Returns
     -------
@@ -86,25 +129,28 @@ def quality_flags(
     blank sky, else one.
     """
     flags = {}
-    scatter = _sky_scatter(result)
+    scatter = _sky_scatter(result, sky)
     expected = scatter**2 if math.isfinite(scatter) else 1.0
     arc, whole = result.arc_reduced_chi2, result.reduced_chi2
     if not math.isfinite(arc):
         flags["no-arcs"] = FLAG_ADVICE["no-arcs"]
-    elif arc > _MISFIT * expected:
+    elif arc > MISFIT * expected:
         flags["arc-misfit"] = (
             f"{FLAG_ADVICE['arc-misfit']} (reduced chi-square {arc:.2f} in the arcs, "
             f"expected {expected:.2f})"
         )
-    if whole > _MISFIT * expected:
+    if whole > MISFIT * expected:
         flags["image-misfit"] = (
             f"{FLAG_ADVICE['image-misfit']} (reduced chi-square {whole:.2f}, "
             f"expected {expected:.2f})"
         )
-    if scatter < _OVERESTIMATED:
-        flags["noise-overestimated"] = (
-            f"{FLAG_ADVICE['noise-overestimated']} (scatter {scatter:.2f} of the noise map)"
-        )
+    wrong = None
+    if scatter < NOISE_OVERESTIMATED:
+        wrong = "noise-overestimated"
+    elif scatter > NOISE_UNDERESTIMATED:
+        wrong = "noise-underestimated"
+    if wrong:
+        flags[wrong] = f"{FLAG_ADVICE[wrong]} (scatter {scatter:.2f} of the noise map)"
     at_bound = [
         p.name
         for p in parameters
@@ -114,6 +160,7 @@ def quality_flags(
         flags["parameter-at-bound"] = (
             f"{FLAG_ADVICE['parameter-at-bound']} ({', '.join(at_bound)})"
         )
+    flags.update(_residual_flags(result, sky))
     flags.update(_source_flags(result))
     return flags
 
@@ -131,6 +178,39 @@ def _is_at_bound(parameter: Parameter, value: float) -> bool:
     low, high = parameter.support
     # float32 arithmetic leaves a stopped value within a few units of the last place.
     return value <= low + 1e-5 * max(1, abs(low)) or value >= high - 1e-5 * max(1, abs(high))
+
+
+def _residual_flags(result: Reconstruction, sky: SkyNoise | None) -> dict[str, str]:
+    flags = {}
+    residual, arcs = result.normalised_residual, result.arc_mask
+    correlation = None if sky is None else sky.correlation
+    blank = _blank_sky(result)
+    if correlation is None and blank.any():
+        correlation = residual_autocorrelation(residual, ~blank)
+    lens = ~blank & np.isfinite(residual)
+    if lens.sum() >= _FEWEST_PIXELS and np.ptp(residual[lens]) > 0:
+        excess, significance = residual_structure(
+            residual, ~lens, noise_correlation=correlation
+        )
+        if excess > STRUCTURE_CORRELATION and significance > STRUCTURE_SIGNIFICANCE:
+            flags["residual-structure"] = (
+                f"{FLAG_ADVICE['residual-structure']} (neighbours correlate by "
+                f"{excess:.2f} more than the noise, {significance:.0f} sigma)"
+            )
+    number = unmodelled_objects(residual, None, arcs)
+    if number:
+        flags["unmodelled-neighbour"] = (
+            f"{FLAG_ADVICE['unmodelled-neighbour']} ({number} found)"
+        )
+    radius = result.lens.get("theta_E", math.inf)
+    if result.observation.psf is not None:
+        width = psf_width(result.observation) * result.observation.grid.pixel_scale
+        if radius < UNRESOLVED * width:
+            flags["unresolved"] = (
+                f"{FLAG_ADVICE['unresolved']} ({radius:.3g} arcsec against a width of "
+                f"{width:.3g} arcsec)"
+            )
+    return flags
 
 
 def _source_flags(result: Reconstruction) -> dict[str, str]:
