@@ -25,8 +25,8 @@ _LEGEND = (
     "inside: truths in the central {level:g} % interval, with the Jeffreys interval that holds "
     "68 %; z: (truth - posterior mean) / posterior standard deviation; widen by: factor on the "
     "widths for 68 % of |z| to be below 1; p(ranks): of exact posteriors, by simulation-based "
-    "calibration; below {significance:g} / {number}, the verdict says what is wrong. Consistent means that so "
-    "few lenses show no fault."
+    "calibration; below {significance:g} / {number}, the verdict says what is wrong. "
+    "Consistent means that so few lenses show no fault."
 )
 _NOT_FINITE = "a truth or a sample is not finite"
 

@@ -87,7 +87,7 @@ def binomial_interval(
     With k successes of n, the quantiles :math:`(1 \mp C) / 2` of the Beta distribution of
     :math:`k + \frac12` and :math:`n - k + \frac12`; the lower bound is 0 where k = 0 and the
     upper one 1 where k = n (Brown, Cai & DasGupta 2001, Statistical Science 16, 101,
-    section 3.1).
+    section 3).
 
     Parameters
     ----------

@@ -70,7 +70,7 @@ def rank_statistics(
     r"""Rank each truth among its posterior samples, and test whether ranks are uniform.
 
     Samples that depend on each other give U-shaped ranks even where the posterior is exact
-    (Talts et al. 2018, section 5.1). Where an effective size n is given, n samples, evenly
+    (Talts et al. 2018, section 5). Where an effective size n is given, n samples, evenly
     spaced, are kept. As lenses then differ in the number K of samples, ranks r are compared
     as :math:`(r + u) / (K + 1)`, u uniform between 0 and 1, which for exact posteriors is
     uniform for any K. Truths equal to some samples get a random one of the possible ranks.

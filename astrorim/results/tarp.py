@@ -61,7 +61,7 @@ def tarp_coverage(
     For each lens, f is the fraction of samples that lie closer to its reference point than
     the truth does; if posteriors are exact, f is uniform, and a fraction :math:`\alpha` of
     the lenses has :math:`f < \alpha` (Lemos, Coogan, Hezaveh & Perreault-Levasseur 2023,
-    PMLR 202, 19256, algorithm 2). Distances are Euclidean in parameters divided by half the
+    PMLR 202, 19256, section 3). Distances are Euclidean in parameters divided by half the
     range of their central 68 %; with k of S samples closer, f is :math:`(k + u) / (S + 1)`,
     u uniform between 0 and 1, exact for any S. Ranges are those of all lenses' samples and
     truths together, in which an exact posterior's truth cannot be told from its samples.
