@@ -57,6 +57,15 @@ FLAG_ADVICE = {
         "an object stands out of the residual away from the arcs: mask it, for example with "
         "neighbour_mask"
     ),
+    "source-offset": (
+        "the source lies outside the Einstein radius, where it has one image only: check "
+        "the pixel scale, the WCS and the centring of the cutout, or the image may show a "
+        "neighbour and no arc"
+    ),
+    "low-signal": (
+        "the arcs are faint: lens parameters and convergence are noisy, rely on their "
+        "intervals only"
+    ),
     "unresolved": (
         "the Einstein radius is smaller than the PSF is wide: images and lens galaxy merge, "
         "and shape and source are not constrained"
@@ -77,6 +86,7 @@ FLAG_ADVICE = {
 _FEWEST_PIXELS = 200
 _EDGE_FRACTION = 0.15
 _NEGATIVE_FRACTION = 0.1
+_LOWEST_SIGNAL = 20.0
 
 
 def _blank_sky(result: Reconstruction) -> np.ndarray:
@@ -213,6 +223,19 @@ def _residual_flags(result: Reconstruction, sky: SkyNoise | None) -> dict[str, s
     return flags
 
 
+def _is_singly_imaged(result: Reconstruction) -> bool:
+    """Whether the source's bright half lies beyond the Einstein radius."""
+    if not {"theta_E", "x0", "y0"} <= result.lens.keys():
+        return False
+    x, y = result.source_grid.coordinates()
+    bright = np.where(result.source > result.source.max() / 2, result.source, 0)
+    offset = (
+        float(np.sum(position * bright) / bright.sum()) - result.lens[name]
+        for position, name in ((x, "x0"), (y, "y0"))
+    )
+    return math.hypot(*offset) > result.lens["theta_E"]
+
+
 def _source_flags(result: Reconstruction) -> dict[str, str]:
     flags = {}
     source = result.source
@@ -224,7 +247,16 @@ def _source_flags(result: Reconstruction) -> dict[str, str]:
         negative = -float(source[source < 0].sum())
         if negative > _NEGATIVE_FRACTION * float(source[source > 0].sum()):
             flags["negative-source"] = FLAG_ADVICE["negative-source"]
+        if _is_singly_imaged(result):
+            flags["source-offset"] = FLAG_ADVICE["source-offset"]
     arcs = result.arc_mask
+    if arcs.any():
+        ratio = result.arcs[arcs] / result.observation.noise[arcs]
+        signal = float(np.sqrt(np.sum(ratio**2)))
+        if signal < _LOWEST_SIGNAL:
+            flags["low-signal"] = (
+                f"{FLAG_ADVICE['low-signal']} (signal to noise {signal:.0f} of all arcs)"
+            )
     border = np.ones_like(arcs)
     border[3:-3, 3:-3] = False
     if (arcs & border).sum() > 0.02 * max(1, arcs.sum()):

@@ -6,6 +6,7 @@ import astropy.units as u
 import numpy as np
 import pytest
 
+from astrorim.observation.sky_noise import SkyNoise
 from astrorim.parameters import Parameter
 from astrorim.results.quality import FLAG_ADVICE, quality_flags
 
@@ -73,6 +74,61 @@ def test_arcs_that_leave_the_image_are_flagged(make_reconstruction):
     result = make_reconstruction()
     result.forward_image = result.forward_image - result.arcs + np.roll(result.arcs, 25, axis=0)
     assert "arcs-at-frame-edge" in quality_flags(result)
+
+
+def test_noise_map_too_small_is_noticed(make_reconstruction):
+    result = make_reconstruction()
+    result.observation.uncertainty.array = result.observation.uncertainty.array / 1.5
+    flags = quality_flags(result)
+    assert "1.5" in flags["noise-underestimated"]
+    assert "residual-structure" not in flags
+
+
+def test_measured_sky_is_preferred(make_reconstruction):
+    """Its expectation replaces that of the residual: here, of a map 1.4 times too small."""
+    correlation = np.zeros((9, 9))
+    correlation[4, 4] = 1
+    sky = SkyNoise(0.0, 0.006, 1.4, correlation, 2000)
+    result = make_reconstruction()
+    assert set(quality_flags(result, sky=sky)) == {"noise-underestimated"}
+
+
+def test_arcs_a_fifth_too_faint_are_structure(make_reconstruction):
+    """Chi-square of 1.2 alone would not say so."""
+    result = make_reconstruction()
+    result.forward_image = result.forward_image - 0.2 * result.arcs
+    flags = quality_flags(result)
+    assert set(flags) == {"residual-structure"}
+    assert "sigma" in flags["residual-structure"]
+
+
+def test_neighbour_in_the_residual_is_counted(make_reconstruction):
+    result = make_reconstruction()
+    y, x = np.indices(result.forward_image.shape)
+    result.observation.data += 0.1 * np.exp(-((y - 12) ** 2 + (x - 84) ** 2) / 8)
+    assert "(1 found)" in quality_flags(result)["unmodelled-neighbour"]
+
+
+def test_lens_smaller_than_the_psf_is_unresolved(make_reconstruction):
+    result = make_reconstruction()
+    result.lens["theta_E"] = 0.1
+    assert "0.1 arcsec against" in quality_flags(result)["unresolved"]
+
+
+def test_source_with_a_single_image_is_flagged(make_reconstruction):
+    result = make_reconstruction()
+    result.lens["x0"] += 1.6
+    assert "source-offset" in quality_flags(result)
+
+
+def test_faint_arcs_are_flagged(make_reconstruction):
+    result = make_reconstruction()
+    arcs = result.arcs
+    result.observation.data -= 0.8 * arcs.astype("f4")
+    result.forward_image = result.forward_image - 0.8 * arcs
+    flags = quality_flags(result)
+    assert "signal to noise" in flags["low-signal"]
+    assert "no-arcs" not in flags
 
 
 def test_every_flag_has_advice(make_reconstruction):
