@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from astropy.table import Table
+from scipy.stats import binomtest
 
 from astrorim.results.coverage import Coverage, coverage, usable_draws, z_scores
 from astrorim.results.rank_statistics import RankStatistics, rank_statistics
@@ -17,15 +18,17 @@ from astrorim.results.tarp import TARPCoverage, tarp_coverage
 __all__ = ["CalibrationReport", "measure_calibration"]
 
 _CURVE_LEVELS = np.linspace(0.02, 0.98, 49)
+_OUTER_LEVEL = 0.95
 _HEAVY_TAILED = 1.5  # standard deviation of z over its 68 % half-width
 _SIGNIFICANCE = 0.05
 _BIASED = 3.0  # standard errors of the mean deviation
 _ONE_SIGMA = 0.6827
 _LEGEND = (
-    "inside: truths in the central {level:g} % interval, with the Jeffreys interval that holds "
+    "inside: truths in the central interval, with the Jeffreys interval that holds "
     "68 %; z: (truth - posterior mean) / posterior standard deviation; widen by: factor on the "
     "widths for 68 % of |z| to be below 1; p(ranks): of exact posteriors, by simulation-based "
-    "calibration; below {significance:g} / {number}, the verdict says what is wrong. "
+    "calibration. Where it, or the p-value of the outer interval, is below {significance:g} / "
+    "{number} the verdict says what is wrong. "
     "Consistent means that so few lenses show no fault."
 )
 _NOT_FINITE = "a truth or a sample is not finite"
@@ -45,6 +48,8 @@ class CalibrationReport:
         Position of each lens without a usable posterior, and why.
     coverage : Coverage
         At one level, (P,).
+    outer : Coverage
+        At 95 %, or what the number of samples allows, (P,): whether the tails are right.
     curve : Coverage
         At many levels, (K, P).
     z_mean, z_std : ndarray, (P,)
@@ -68,6 +73,7 @@ class CalibrationReport:
     num_lenses: int
     failures: Mapping[int, str]
     coverage: Coverage
+    outer: Coverage
     curve: Coverage
     z_mean: np.ndarray
     z_mean_error: np.ndarray
@@ -79,15 +85,32 @@ class CalibrationReport:
     meta: Mapping[str, Any] = field(default_factory=dict)
 
     @property
+    def outer_p_value(self) -> np.ndarray:
+        """Probability that exact posteriors' outer coverage deviates as much; (P,).
+
+        Two-sided binomial test; NaN for a parameter without lenses.
+        """
+        found = self.outer
+        return np.array(
+            [
+                binomtest(round(fraction * number), int(number), float(found.level)).pvalue
+                if number > 0
+                else np.nan
+                for fraction, number in zip(found.fraction, found.number, strict=True)
+            ]
+        )
+
+    @property
     def verdicts(self) -> dict[str, str]:
         """Each parameter's verdict in words.
 
-        A parameter is ``"consistent"`` with exact posteriors if its p-value, times the number
-        of parameters (Bonferroni), is above 0.05; else it is ``"too narrow"`` or
-        ``"too wide"`` by its coverage, ``"biased"`` by its mean deviation, has ``"outliers"``
-        if the standard deviation of z exceeds 1.5 times the width factor (1 for Gaussians),
-        or, where none of these is evident, ``"ranks not uniform"``. ``"no lens"`` where
-        nothing could be measured.
+        Each parameter has two tests: of its ranks, and of the binomial number of truths
+        inside the outer interval. It is ``"consistent"`` with exact posteriors if both
+        p-values, times the number of tests (Bonferroni), are above 0.05. Else it is
+        ``"too narrow"`` or ``"too wide"`` by its coverage, ``"biased"`` by its mean
+        deviation, has ``"outliers"`` if the standard deviation of z exceeds 1.5 times the
+        width factor (1 for Gaussians), or, where none of these is evident, ``"not exact"``.
+        ``"no lens"`` where nothing could be measured.
         """
         verdicts = {}
         for column, name in enumerate(self.names):
@@ -95,7 +118,8 @@ class CalibrationReport:
             if np.isnan(p_value):
                 verdicts[name] = "no lens"
                 continue
-            if p_value * len(self.names) > _SIGNIFICANCE:
+            p_value = min(p_value, self.outer_p_value[column])
+            if p_value * 2 * len(self.names) > _SIGNIFICANCE:
                 verdicts[name] = "consistent"
                 continue
             words = []
@@ -107,7 +131,7 @@ class CalibrationReport:
                 words.append("biased")
             if self.z_std[column] > _HEAVY_TAILED * self.width_factor[column]:
                 words.append("outliers")
-            verdicts[name] = ", ".join(words) or "ranks not uniform"
+            verdicts[name] = ", ".join(words) or "not exact"
         return verdicts
 
     def to_table(self) -> Table:
@@ -125,16 +149,21 @@ class CalibrationReport:
             "coverage": self.coverage.fraction,
             "coverage_lower": self.coverage.lower,
             "coverage_upper": self.coverage.upper,
+            "outer_coverage": self.outer.fraction,
+            "outer_coverage_lower": self.outer.lower,
+            "outer_coverage_upper": self.outer.upper,
             "z_mean": self.z_mean,
             "z_mean_error": self.z_mean_error,
             "z_std": self.z_std,
             "z_std_error": self.z_std_error,
             "width_factor": self.width_factor,
+            "outer_p_value": self.outer_p_value,
             "rank_p_value": self.ranks.p_value,
             "verdict": [verdicts[name] for name in self.names],
         }
         facts = {
             "level": float(self.coverage.level),
+            "outer_level": float(self.outer.level),
             "coverage_error": "Jeffreys interval of 68.27 %",
             "num_lenses": self.num_lenses,
             "num_failed": len(self.failures),
@@ -167,32 +196,34 @@ class CalibrationReport:
         -------
         str
         """
-        level = 100 * float(self.coverage.level)
+        level, outer_level = 100 * float(self.coverage.level), 100 * float(self.outer.level)
         used = self.num_lenses - len(self.failures)
         head = (
-            f"{'parameter':24s} {'number':>6s} {f'inside {level:g} %':>20s} "
-            f"{'z mean':>13s} {'z std':>13s} {'widen by':>8s} {'p(ranks)':>8s}  verdict"
+            f"{'parameter':24s} {'number':>6s} {f'inside {level:g} %':>17s} "
+            f"{f'inside {outer_level:.3g} %':>17s} {'z mean':>13s} {'z std':>13s} "
+            f"{'widen by':>8s} {'p(ranks)':>8s}  verdict"
         )
         counts = f"{used} with posteriors, {len(self.failures)} failed"
         lines = [f"{self.num_lenses} lenses, {counts}", "", head]
         verdicts = self.verdicts
         for i, name in enumerate(self.names):
-            inside = (
-                f"{100 * self.coverage.fraction[i]:.0f} % "
-                f"({100 * self.coverage.lower[i]:.0f} to {100 * self.coverage.upper[i]:.0f})"
+            inside, outer = (
+                f"{100 * found.fraction[i]:.0f} % "
+                f"({100 * found.lower[i]:.0f} to {100 * found.upper[i]:.0f})"
+                for found in (self.coverage, self.outer)
             )
             mean = f"{self.z_mean[i]:+.2f} ± {self.z_mean_error[i]:.2f}"
             std = f"{self.z_std[i]:.2f} ± {self.z_std_error[i]:.2f}"
             lines.append(
-                f"{name:24s} {self.coverage.number[i]:6d} {inside:>20s} {mean:>13s} "
-                f"{std:>13s} {self.width_factor[i]:8.2f} {self.ranks.p_value[i]:8.2g}  "
-                f"{verdicts[name]}"
+                f"{name:24s} {self.coverage.number[i]:6d} {inside:>17s} {outer:>17s} "
+                f"{mean:>13s} {std:>13s} {self.width_factor[i]:8.2f} "
+                f"{self.ranks.p_value[i]:8.2g}  {verdicts[name]}"
             )
         joint = (
             f"all parameters together (TARP, {self.tarp.number} lenses): largest deviation "
             f"{self.tarp.largest_deviation:.3f}, p = {self.tarp.p_value:.2g}"
         )
-        legend = _LEGEND.format(level=level, significance=_SIGNIFICANCE, number=len(self.names))
+        legend = _LEGEND.format(significance=_SIGNIFICANCE, number=2 * len(self.names))
         lines += ["", joint, "", *textwrap.wrap(legend, 92)]
         if self.failures:
             lines += ["", "failed:"]
@@ -247,6 +278,9 @@ def measure_calibration(
             f"names must be those of {usable.shape[1]} parameters, got {', '.join(names)}"
         )
     given = failures or {}
+    # the extreme ones of S samples are the interval of level (S - 1) / (S + 1)
+    size = np.shape(samples)[1]
+    outer_level = min(_OUTER_LEVEL, (size - 1) / (size + 1))
     lost = sorted({*np.flatnonzero(~usable.any(axis=1)).tolist(), *given})
     z = np.ma.masked_invalid(z_scores(samples, truth))
     number = np.where(z.count(axis=0) > 1, z.count(axis=0), np.nan)
@@ -256,6 +290,7 @@ def measure_calibration(
         num_lenses=len(usable),
         failures={lens: given.get(lens, _NOT_FINITE) for lens in lost},
         coverage=coverage(samples, truth, level),
+        outer=coverage(samples, truth, outer_level),
         curve=coverage(samples, truth, _CURVE_LEVELS),
         z_mean=np.ma.filled(z.mean(axis=0), np.nan),
         z_mean_error=spread / np.sqrt(number),

@@ -52,6 +52,11 @@ def test_amounts_are_the_predicted_ones(report):
     reach = WIDTH * norm.ppf(0.84)
     predicted = norm.cdf(BIAS + reach) - norm.cdf(BIAS - reach)
     np.testing.assert_allclose(report.coverage.fraction[:4], predicted[:4], atol=0.05)
+    outer = WIDTH * norm.ppf(0.975)
+    predicted = norm.cdf(BIAS + outer) - norm.cdf(BIAS - outer)
+    # every 12th error is 30 times as large: nearly all of those are outside
+    predicted[4] = 11 / 12 * 0.95 + 1 / 12 * (2 * norm.cdf(1.96 / 30) - 1)
+    np.testing.assert_allclose(report.outer.fraction, predicted, atol=0.03)
     np.testing.assert_allclose(report.z_mean[:4], -(BIAS / WIDTH)[:4], atol=0.2)
     np.testing.assert_allclose(report.z_std[:4], 1 / WIDTH[:4], rtol=0.1)
     np.testing.assert_allclose(report.width_factor[:3], 1 / WIDTH[:3], rtol=0.1)
@@ -60,6 +65,28 @@ def test_amounts_are_the_predicted_ones(report):
     )
     assert report.z_std[4] > 5
     assert report.width_factor[4] == pytest.approx(1.1, abs=0.1)
+
+
+def test_errors_with_outliers_alone_are_found():
+    """Errors beyond 1.6 are made four times as large; the 68 % intervals do not notice."""
+    error = norm.ppf((np.arange(200) + 0.5) / 200)
+    error[np.abs(error) > 1.6] *= 4
+    samples = np.random.default_rng(3).normal(size=(200, 500, 1))
+    report = measure_calibration(samples, error[:, None], ["a"])
+    assert report.coverage.fraction[0] == pytest.approx(0.68, abs=0.02)
+    assert report.width_factor[0] == pytest.approx(1, abs=0.05)
+    assert report.outer.fraction[0] == pytest.approx(2 * norm.cdf(1.6) - 1, abs=0.02)
+    assert report.outer_p_value[0] < 0.01
+    assert report.verdicts == {"a": "outliers"}
+
+
+def test_the_outer_interval_is_one_that_the_samples_have():
+    rng = np.random.default_rng(5)
+    samples, truth = rng.normal(size=(4000, 9, 1)), rng.normal(size=(4000, 1))
+    report = measure_calibration(samples, truth, ["a"])
+    assert report.outer.level == pytest.approx(0.8)
+    assert report.outer_p_value[0] > 0.05
+    assert "inside 80 %" in report.summary()
 
 
 def test_failures_are_counted_and_reported_apart(report):
