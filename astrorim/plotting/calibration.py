@@ -41,7 +41,8 @@ def plot_calibration(report: CalibrationReport, figure: Figure | None = None) ->
     A row of panels for each group of up to seven parameters: the coverage curve, below the
     diagonal where posteriors are too narrow, and the distribution function of the ranks
     minus that of uniform ones. On the right the coverage of all parameters together, with
-    its bootstrap band, and each parameter's coverage at the report's level. Grey is where
+    its bootstrap band, and each parameter's coverage at the report's level (circles) and at
+    its outer level (squares). Grey is where
     exact posteriors would be with a probability of 95 %: at each level of the coverage,
     and along the whole curve of the ranks.
 
@@ -78,7 +79,7 @@ def plot_calibration(report: CalibrationReport, figure: Figure | None = None) ->
     parts.append(f"{used} of {report.num_lenses} lenses")
     figure.supxlabel(
         "grey: where 95 % of exact posteriors lie, at each level (coverage) or along the whole "
-        "curve (ranks); blue: 95 % of lenses drawn anew", fontsize=8, color="0.3",
+        "curve (ranks); blue band: 95 % of lenses drawn anew", fontsize=8, color="0.3",
     )  # fmt: skip
     figure.suptitle("   ".join(parts), fontsize=13, fontweight="bold")
     return figure
@@ -159,19 +160,23 @@ def _tarp_panel(axes: Axes, report: CalibrationReport) -> None:
 
 
 def _level_panel(axes: Axes, report: CalibrationReport) -> None:
-    found = report.coverage
-    level = float(found.level)
     places = np.arange(len(report.names))[::-1]
-    low, high = _binomial_band(np.array([level]), int(found.number.min()))
-    axes.axvspan(float(low[0]), float(high[0]), **_BAND)
-    axes.axvline(level, **_EXPECTED)
-    errors = np.stack([found.fraction - found.lower, found.upper - found.fraction])
-    axes.errorbar(
-        found.fraction, places, xerr=np.clip(errors, 0, None), fmt="o", ms=4.5, lw=1.3,
-        capsize=2.5, color=_STYLES[0][0],
-    )  # fmt: skip
+    levels = []
+    for found, marker, (colour, _) in zip(
+        (report.coverage, report.outer), ("o", "s"), _STYLES[:2], strict=True
+    ):
+        level = float(found.level)
+        low, high = _binomial_band(np.array([level]), int(found.number.min()))
+        axes.axvspan(float(low[0]), float(high[0]), **_BAND)
+        axes.axvline(level, **_EXPECTED)
+        errors = np.stack([found.fraction - found.lower, found.upper - found.fraction])
+        axes.errorbar(
+            found.fraction, places, xerr=np.clip(errors, 0, None), fmt=marker, ms=4.5, lw=1.3,
+            capsize=2.5, color=colour,
+        )  # fmt: skip
+        levels.append(f"{100 * level:.3g} %")
     axes.set_yticks(places, list(report.names))
     axes.set_xlim(0, 1)
     axes.set_ylim(-0.7, len(places) - 0.3)
-    axes.set_title(f"Truths inside the {100 * level:g} % interval", fontsize=11)
+    axes.set_title(f"Inside {levels[0]} and {levels[1]} intervals", fontsize=11)
     _tidy(axes, "fraction, with its standard error", "")

@@ -78,10 +78,11 @@ def test_the_joint_curve_and_the_fractions_are_shown(make_report):
     figure = plot_calibration(report)
     (curve,) = dashed(titled(figure, "All"))
     np.testing.assert_array_equal(curve.get_ydata(), report.tarp.fraction)
-    axes = titled(figure, "Truths inside the 68 % interval")
+    axes = titled(figure, "Inside 68 % and 95 % intervals")
     assert [text.get_text() for text in axes.get_yticklabels()] == list(report.names)
-    (points,) = axes.containers
-    np.testing.assert_array_equal(points[0].get_xdata(), report.coverage.fraction)
+    inner, outer = axes.containers
+    np.testing.assert_array_equal(inner[0].get_xdata(), report.coverage.fraction)
+    np.testing.assert_array_equal(outer[0].get_xdata(), report.outer.fraction)
 
 
 def test_the_title_counts_the_lenses(make_report):
