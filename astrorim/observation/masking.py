@@ -29,10 +29,16 @@ _KEEP_FRACTION = 0.5
 """Cutouts are made at least four times as wide as the lens's Einstein radius."""
 
 _REACH = 1.25
-"""Parts of a blend with an arc are kept out to this many times the radius."""
+"""Parts and look-alikes of arcs are kept out to this many times the radius."""
 
 _TOUCHING = 2.0
 """Segments closer than this belong to one blend, pixels."""
+
+_ARC_ELONGATION = 1.3
+"""Least ratio of the axes of an object that may be an arc by its shape alone."""
+
+_ARC_TILT = np.radians(25)
+"""Most that its long axis may deviate from the tangent."""
 
 _NOT_SATURATED = 1e30
 
@@ -65,9 +71,10 @@ def neighbour_mask(
 
     Objects are found with `~astrorim.observation.detection.detect_objects`. One whose
     brightest pixel lies inside ``keep_radius`` is kept whole, however far it reaches, and
-    so is one up to a quarter farther out that touches it: blends are split, and arcs with
-    them. The others are masked with a margin, but nothing inside ``keep_radius`` ever is:
-    a point-like object among the arcs may be an image of the source.
+    so is one up to a quarter farther out that touches it, since blends are split and arcs
+    with them, or that is stretched around the centre as arcs are. The others are masked
+    with a margin, but nothing inside ``keep_radius`` ever is: a point-like object among
+    the arcs may be an image of the source.
 
     Parameters
     ----------
@@ -108,16 +115,31 @@ def neighbour_mask(
     peaks = maximum_position(found.significance, found.segments, labels)
     far = np.array([distance[peak] for peak in peaks])
     kept = np.isin(found.segments, labels[far <= radius])
-    if kept.any():
-        near = distance_transform_edt(~kept) <= _TOUCHING
-        touching = np.isin(labels, found.segments[near])
-        kept |= np.isin(found.segments, labels[touching & (far <= _REACH * radius)])
+    near = distance_transform_edt(~kept) <= _TOUCHING if kept.any() else kept
+    touching = np.isin(labels, found.segments[near])
+    stretched = np.array([_is_tangential(found.segments == name) for name in labels])
+    kept |= np.isin(found.segments, labels[(touching | stretched) & (far <= _REACH * radius)])
     neighbours = (found.segments > 0) & ~kept
     if not neighbours.any():
         return neighbours
     margin = max(growth * psf_width(observation), 1.0)
     grown = distance_transform_edt(~neighbours) <= margin
     return grown & ~kept & (distance > radius)
+
+
+def _is_tangential(segment: np.ndarray) -> bool:
+    """Whether an object, (H, W) bool, is elongated along the circle about the centre."""
+    rows, columns = np.nonzero(segment)
+    y = rows.mean() - (segment.shape[0] - 1) / 2
+    x = columns.mean() - (segment.shape[1] - 1) / 2
+    # a pixel's own extent keeps lines of single pixels finite
+    moments = np.cov(np.stack([columns, rows]), bias=True) + np.eye(2) / 12
+    (minor, major), axes = np.linalg.eigh(moments)
+    distance = np.hypot(x, y)
+    if distance == 0 or major < _ARC_ELONGATION**2 * minor:
+        return False
+    radial = abs(axes[0, 1] * x + axes[1, 1] * y) / distance
+    return bool(radial < np.sin(_ARC_TILT))
 
 
 def cosmic_ray_mask(

@@ -76,6 +76,18 @@ def test_arc_that_reaches_beyond_the_radius_is_kept_whole(make_lens):
     assert not mask[far > 2].any()
 
 
+@pytest.mark.parametrize(("tilt", "kept"), [(90, True), (0, False)])
+def test_object_stretched_around_the_lens_may_be_an_arc(tilt, kept, make_lens):
+    """Just outside the radius and away from arcs: kept if tangential, masked if radial."""
+    y, x = np.indices(SHAPE, dtype=float)
+    x, y = (x - (SHAPE[1] - 1) / 2) * SCALE + 2.6, (y - (SHAPE[0] - 1) / 2) * SCALE
+    along = x * np.cos(np.radians(tilt)) + y * np.sin(np.radians(tilt))
+    across = y * np.cos(np.radians(tilt)) - x * np.sin(np.radians(tilt))
+    light = 15 * np.exp(-0.5 * ((along / 0.3) ** 2 + (across / 0.12) ** 2))
+    mask = neighbour_mask(make_lens(light), keep_radius=2.15)
+    assert mask[light > 8].any() == (not kept)
+
+
 def test_no_neighbour_no_mask(make_lens):
     assert not neighbour_mask(make_lens(), keep_radius=2.0).any()
 

@@ -138,3 +138,18 @@ def test_published_noise_maps_are_one_and_a_half_times_too_large(name, shared_da
     np.testing.assert_allclose(sky.expected_reduced_chi2, 0.46, atol=0.04)
     np.testing.assert_allclose(sky.neighbour_correlation, 0.25, atol=0.03)
     assert sky.num_pixels > 5000
+
+
+@pytest.mark.parametrize(
+    ("name", "scale", "ratio"),
+    [("other/cosmos_web_ring_f277w", 0.06, 0.29), ("third_party_mocks/simple", 0.1, 1.0),
+     ("third_party_mocks/source_complex", 0.05, 1.0)],
+)  # fmt: skip
+def test_other_noise_maps(name, scale, ratio, shared_data):
+    """One with a floor of almost four times the sky's scatter; two of another simulator."""
+    folder = shared_data / name
+    observation = LensObservation.read(
+        folder / "data.fits", uncertainty=folder / "noise_map.fits", psf=folder / "psf.fits",
+        unit="electron/s", pixel_scale=f"{scale} arcsec",
+    )  # fmt: skip
+    np.testing.assert_allclose(measure_sky(observation).noise_ratio, ratio, rtol=0.04)
