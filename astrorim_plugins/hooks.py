@@ -63,6 +63,7 @@ def astrorim_register_lens_models(register: Register[LensModel]) -> None:
 def astrorim_register_light_models(register: Register[LightModel]) -> None:
     """Register our light models."""
     register("sersic", _deferred("light_models.sersic", "Sersic"))
+    register("multi-gaussian", _deferred("light_models.multi_gaussian", "MultiGaussian"))
 
 
 @hookimpl

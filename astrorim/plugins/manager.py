@@ -15,9 +15,10 @@ from typing import Any, NamedTuple
 import pluggy
 
 from astrorim.exceptions import PluginError, PluginWarning
-from astrorim.interfaces import PSF, LightModel, NetworkBackend, Normalizer, Simulator
+from astrorim.interfaces import PSF, NetworkBackend, Normalizer, Simulator
 from astrorim.plugins import specs
 from astrorim.plugins.lens_models import LensModelRegistry
+from astrorim.plugins.light_models import LightModelRegistry
 from astrorim.plugins.registry import Registration, Registry
 
 __all__ = ["BLOCK_VARIABLE", "PluginRow", "Plugins", "load_plugins"]
@@ -46,7 +47,7 @@ class Plugins:
     ----------
     lens_models : `LensModelRegistry`
         Of `~astrorim.interfaces.LensModel`.
-    light_models : `Registry`
+    light_models : `LightModelRegistry`
         Of `~astrorim.interfaces.LightModel`.
     simulators : `Registry`
         Of `~astrorim.interfaces.Simulator`.
@@ -65,9 +66,7 @@ class Plugins:
     """
 
     lens_models: LensModelRegistry = field(default_factory=LensModelRegistry)
-    light_models: Registry[LightModel] = field(
-        default_factory=lambda: Registry("light model", LightModel)
-    )
+    light_models: LightModelRegistry = field(default_factory=LightModelRegistry)
     simulators: Registry[Simulator] = field(
         default_factory=lambda: Registry("simulator", Simulator)
     )

@@ -140,15 +140,29 @@ class LightModelContract(_ModelContract):
         """Surface brightness as a function with one output."""
         return lambda x, y, params: (model.surface_brightness(x, y, params),)
 
-    def test_linear_in_amplitude(self, model: LightModel) -> None:
-        """Exactly one parameter, ``amplitude``, is linear, and the model is so in it."""
-        linear = [parameter.name for parameter in model.parameters if parameter.linear]
-        require(linear == ["amplitude"], f"expected ['amplitude'] to be linear, got {linear}")
+    def test_linear_in_amplitudes(self, model: LightModel) -> None:
+        """Some parameters, the amplitudes, are linear, and the model is so in them."""
+        linear = model.linear_names
+        declared = tuple(p.name for p in model.parameters if p.name.startswith("amplitude"))
+        require(linear, "at least one parameter must be linear, got none")
+        require(linear == declared, f"expected {declared} to be linear, got {linear}")
         x, y, params = draw_inputs(model, (3, 8, 8), seed=1)
         brightness = model.surface_brightness(x, y, params)
-        params["amplitude"] = 3 * params["amplitude"]
+        for name in linear:
+            params[name] = 3 * params[name]
         tripled = model.surface_brightness(x, y, params)
         torch.testing.assert_close(tripled, 3 * brightness)
+
+    def test_basis(self, model: LightModel) -> None:
+        """The basis is that of the interface, and adds up to the surface brightness."""
+        x, y, params = draw_inputs(model, (3, 7, 8), seed=4)
+        basis = model.basis(x, y, params)
+        shape = (3, len(model.linear_names), 7, 8)
+        require(basis.shape == shape, f"expected a basis of shape {shape}, got {basis.shape}")
+        torch.testing.assert_close(basis, LightModel.basis(model, x, y, params))
+        amplitudes = torch.stack([params[name] for name in model.linear_names], dim=1)
+        total = (amplitudes * basis).sum(dim=1)
+        torch.testing.assert_close(total, model.surface_brightness(x, y, params))
 
     def test_total_flux(self, model: LightModel, record_property: Record) -> None:
         """The total flux is the integral of the surface brightness over the plane."""

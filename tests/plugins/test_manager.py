@@ -60,7 +60,7 @@ def test_builtins_come_through_the_entry_points():
     assert plugins.lens_models.names() == (
         *("sie", "sis", "epl", "nfw", "shear", "mass-sheet", "lenstronomy"),
     )
-    assert plugins.light_models.names() == ("sersic",)
+    assert plugins.light_models.names() == ("sersic", "multi-gaussian")
     assert plugins.simulators.entry("v1").name == "foundation"
     assert plugins.normalizers.names() == ("robust", "minmax", "percentile")
     assert plugins.psfs.names() == ("gaussian", "moffat", "airy", "measured")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -9,7 +11,7 @@ from astrorim.interfaces import LensModel, LightModel
 from astrorim.parameters import Parameter
 from astrorim.testing import LensModelContract, LightModelContract
 from astrorim_plugins.lens_models import SIS
-from astrorim_plugins.light_models import Sersic
+from astrorim_plugins.light_models import MultiGaussian, Sersic
 
 
 class Paraboloid(LensModel):
@@ -106,7 +108,42 @@ def test_wrong_flux_is_found():
 
 def test_light_that_is_not_linear_is_found():
     with pytest.raises(AssertionError, match="not close"):
-        LightModelContract().test_linear_in_amplitude(Offset())
+        LightModelContract().test_linear_in_amplitudes(Offset())
+
+
+class Anonymous(Sersic):
+    parameters = tuple(replace(p, linear=False) for p in Sersic.parameters)
+
+
+class Undeclared(MultiGaussian):
+    linear_names = ("amplitude_01",)
+
+
+def test_light_without_linear_parameters_is_found():
+    with pytest.raises(AssertionError, match="at least one parameter must be linear"):
+        LightModelContract().test_linear_in_amplitudes(Anonymous())
+
+
+def test_amplitudes_that_are_not_declared_linear_are_found():
+    with pytest.raises(AssertionError, match="expected .*'amplitude_02'.*_01',"):
+        LightModelContract().test_linear_in_amplitudes(Undeclared())
+
+
+class Squeezed(MultiGaussian):
+    def basis(self, x, y, params):
+        return 1.001 * super().basis(x, y, params)
+
+
+class Short(MultiGaussian):
+    def basis(self, x, y, params):
+        return super().basis(x, y, params)[:, 1:]
+
+
+def test_wrong_basis_is_found():
+    with pytest.raises(AssertionError, match="not close"):
+        LightModelContract().test_basis(Squeezed())
+    with pytest.raises(AssertionError, match=r"expected a basis of shape \(3, 18, 7, 8\), got"):
+        LightModelContract().test_basis(Short())
 
 
 def test_contracts_are_for_subclasses_of_the_interfaces():
