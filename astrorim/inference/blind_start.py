@@ -15,8 +15,8 @@ import torch
 
 from astrorim.inference.coarse_images import coarse_mask, coarse_model
 from astrorim.inference.lens_fit import LensFit
-from astrorim.lensing.convolution import bin_pixels
 from astrorim.inference.refinement import RefinementOptions, evaluate, refine
+from astrorim.lensing.convolution import bin_pixels
 from astrorim.lensing.interpolation import SourceFrames
 from astrorim.lensing.system import LIGHT_PREFIX
 from astrorim.rim.source_frames import frames_from_arcs
@@ -73,7 +73,23 @@ class StartOptions:
 def source_frames(
     model: ForwardModel, values: Tensor, size: int, largest: float = 1.4
 ) -> SourceFrames:
-    """Frame of the source at some parameters, the lens light in them subtracted."""
+    """Frame of the source at some parameters, the lens light in them subtracted.
+
+    Parameters
+    ----------
+    model : ForwardModel
+        Of the images.
+    values : Tensor, (B, P)
+        Parameters.
+    size : int
+        Side of the source image, pixels.
+    largest : float, optional
+        Half a frame at most, in Einstein radii.
+
+    Returns
+    -------
+    SourceFrames
+    """
     names = model.system.parameters.names
     place = [names.index(name) for name in ("x0", "y0")]
     frames = frames_from_arcs(
@@ -106,6 +122,8 @@ def fit_light(model: ForwardModel, used: Tensor, *, max_steps: int = 20) -> Tens
         Of one image.
     used : Tensor, (H, W), bool
         Which pixels count.
+    max_steps : int, optional
+        Evaluations of each of the three fits.
 
     Returns
     -------
@@ -249,9 +267,7 @@ def _default_range(model: ForwardModel) -> tuple[float, float]:
     return 3 * scale, 0.85 * min(model.shape) / 2 * scale
 
 
-def _focus(
-    model: ForwardModel, used: Tensor, values: Tensor, low: float, high: float
-) -> float:
+def _focus(model: ForwardModel, used: Tensor, values: Tensor, low: float, high: float) -> float:
     """Einstein radius, of a range, that brings the arcs together in the source plane."""
     names = model.system.parameters.names
     place = names.index("theta_E")

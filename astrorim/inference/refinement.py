@@ -183,13 +183,18 @@ def refine(
     options = options or RefinementOptions()
     space = _Space(fit, values, held, within or {})
     heat = fit.tempered(temperature := 1.0)
-    if strength is None and fit.size:
-        strength = fit.problem(values, frames).best_strength()
-    strength = strength or 1.0
+    prior_strength = strength or (
+        fit.problem(values, frames).best_strength() if fit.size else 1.0
+    )
 
     def at(values: Tensor, passive: Tensor | None = None) -> RefinementState:
         return evaluate(
-            heat, values, frames, strength, nonnegative=options.nonnegative, passive=passive
+            heat,
+            values,
+            frames,
+            prior_strength,
+            nonnegative=options.nonnegative,
+            passive=passive,
         )
 
     state, steps = at(values), 1
@@ -202,7 +207,7 @@ def refine(
             heat, temperature = fit.tempered(wanted), wanted
         if fit.size and (changed or accepted % options.strength_every == 0):
             problem = heat.problem(state.values, frames) if changed else state.inversion.problem
-            strength = problem.best_strength(None if changed else strength)
+            prior_strength = problem.best_strength(None if changed else prior_strength)
             state = at(state.values)
         place, gradient, curvature = _expansion(heat, state, space)
         improvement = 0.0
@@ -224,7 +229,7 @@ def refine(
             state = at(state.values)
     if temperature != 1:
         heat = fit
-        strength = fit.problem(state.values, frames).best_strength() if fit.size else 1.0
+        prior_strength = fit.problem(state.values, frames).best_strength() if fit.size else 1.0
         state = at(state.values)
     _, _, curvature = _expansion(fit, state, space)
     return replace(state, covariance=space.inverse(curvature), steps=steps)
