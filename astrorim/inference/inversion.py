@@ -63,13 +63,19 @@ class LinearProblem:
 
     @cached_property
     def gram(self) -> Tensor:
-        """A^T A, (n, n), float64."""
-        return (self.design.mT @ self.design).double()
+        """A^T A, (n, n), float64.
+
+        Light components that overlap, as those of a multi-Gaussian expansion do, are told
+        apart below the rounding of float32 sums: with several the sums are made in float64.
+        """
+        several = self.design.shape[1] - self.num_source > 2
+        design = self.design.double() if several else self.design
+        return (design.mT @ design).double()
 
     @cached_property
     def projected(self) -> Tensor:
         """A^T d, (n,), float64."""
-        return (self.design.mT @ self.data).double()
+        return self.design.double().mT @ self.data.double()
 
     def prior_precision(self, strength: float) -> Tensor:
         """R, (n, n), float64."""

@@ -95,3 +95,20 @@ def test_nonnegative_solution_is_that_of_an_independent_solver(problem, guess):
 def test_strength_out_of_range_is_refused(problem):
     with pytest.raises(ValueError, match="strength must be positive and finite, got 0"):
         problem.invert(0.0)
+
+
+def test_gaussians_of_a_common_centre_are_told_apart():
+    radius = torch.linspace(0, 40, 4000)
+    widths = torch.logspace(-1, 1.3, 18)
+    design = torch.exp(-0.5 * (radius[:, None] / widths) ** 2)
+    truth = torch.linspace(1, 2, 18)
+    problem = LinearProblem(
+        design=design,
+        data=1000 * design @ truth,
+        smoothness=torch.zeros(0, 0).double(),
+        log_determinant=0.0,
+        amplitude_precision=torch.full((18,), 1e-12),
+    )
+    inversion = problem.invert(1.0, nonnegative=True)
+    assert torch.linalg.eigvalsh(problem.gram).min() > 0
+    assert inversion.chi2 < 0.1
