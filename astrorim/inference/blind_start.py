@@ -16,7 +16,6 @@ import torch
 from astrorim.inference.coarse_images import coarse_mask, coarse_model
 from astrorim.inference.lens_fit import LensFit
 from astrorim.inference.refinement import RefinementOptions, evaluate, refine
-from astrorim.lensing.convolution import bin_pixels
 from astrorim.lensing.interpolation import SourceFrames
 from astrorim.lensing.system import LIGHT_PREFIX
 from astrorim.rim.source_frames import frames_from_arcs
@@ -32,6 +31,8 @@ __all__ = ["StartOptions", "fit_light", "search_starts", "source_frames"]
 
 _CENTRAL = 0.4  # arcsec from the middle of the frame within which the lens galaxy peaks
 _COMPACT = 0.7  # half a frame of the source at most, in Einstein radii, to begin with
+_ROUNDER = 0.5  # ellipticity of the mass over that of the light, to begin with
+_LEAST_RADIUS, _LARGEST_RADIUS = 0.5, 1.4  # of theta_E over the median radius of arcs
 _FEWEST = 6  # pixels of a ring whose percentile means something
 
 
@@ -42,31 +43,33 @@ class StartOptions:
     Parameters
     ----------
     theta_e_range : tuple of float, optional
-        Einstein radii to search, arcsec; from three pixels, to 0.85 of half the
-        frame, without it.
+        Einstein radii to search, arcsec; without it those that fit the radius of the arcs.
+    num_radii : int, optional
+        Einstein radii to try between them, in equal ratios.
+    num_peaks : int, optional
+        Peaks of the evidence over the Einstein radius that are descended from.
     reach : float, optional
         Fraction of the Einstein radius by which the first descent may change it.
     ellipticity : float, optional
         Modulus of the ellipticity of the lenses that are tried, in eight directions.
-    num_starts : int, optional
-        Starts to descend from on coarse pixels.
-    num_kept : int, optional
-        Starts that are followed to the end there.
+    num_shapes : int, optional
+        Shapes of the lens that are descended from at each peak.
     source_size : int, optional
         Side of the coarse source, pixels.
-    factor : int, optional
-        Pixels along the side of a coarse one.
+    coarse_size : int, optional
+        Coarse pixels along the frame, about.
     max_steps : int, optional
         Evaluations of each of the two descents from a start.
     """
 
     theta_e_range: tuple[float, float] | None = None
+    num_radii: int = 20
+    num_peaks: int = 4
     reach: float = 0.12
     ellipticity: float = 0.2
-    num_starts: int = 4
-    num_kept: int = 2
+    num_shapes: int = 1
     source_size: int = 16
-    factor: int = 2
+    coarse_size: int = 66
     max_steps: int = 20
 
 
@@ -136,9 +139,11 @@ def fit_light(model: ForwardModel, used: Tensor, *, max_steps: int = 20) -> Tens
     held = tuple(p.name for p in model.system.lens.parameters)
     options = RefinementOptions(max_steps=max_steps, tolerance=1.0)
     kept = used & ~_brighter_than_within(model, used)
-    for _ in range(3):
+    for i in range(4):
         fit = LensFit(model, kept, 0)
-        state = refine(fit, values, None, held=held, options=options)
+        # Round at first: an ellipse would follow the arcs.
+        also = (f"{LIGHT_PREFIX}e1", f"{LIGHT_PREFIX}e2") if i == 0 else ()
+        state = refine(fit, values, None, held=held + also, options=options)
         values = state.values
         image = model.lens_light(values)[0]
         residual = (model.data.image[0] - image) / model.data.noise[0]
@@ -204,56 +209,57 @@ def search_starts(
         Most probable first, on coarse pixels.
     """
     options = options or StartOptions()
-    coarse = coarse_model(model, options.factor)
-    fit = LensFit(coarse, coarse_mask(used, options.factor), options.source_size)
-    trials = _trials(coarse, fit, values, options)
+    factor = max(2, round(max(model.shape) / options.coarse_size))
+    coarse = coarse_model(model, factor)
+    fit = LensFit(coarse, coarse_mask(used, factor), options.source_size)
     steps = RefinementOptions(max_steps=options.max_steps, tolerance=1)
     states = []
-    for trial in trials[: options.num_starts]:
+    for trial in _trials(fit, values, options):
         radius = float(trial[0, coarse.system.parameters.index_of("theta_E")])
         frames = source_frames(coarse, trial, options.source_size, _COMPACT)
         within = {"theta_E": (radius * (1 - options.reach), radius * (1 + options.reach))}
-        states.append(refine(fit, trial, frames, within=within, options=steps))
-    best = sorted(states, key=lambda state: -state.inversion.log_evidence)
-    states = []
-    for state in best[: options.num_kept]:
-        frames = source_frames(coarse, state.values, options.source_size)
+        state = refine(fit, trial, frames, within=within, options=steps)
+        frames = source_frames(coarse, state.values, options.source_size, _COMPACT)
         states.append(refine(fit, state.values, frames, options=steps))
     return sorted(states, key=lambda state: -state.inversion.log_evidence)
 
 
-def _trials(
-    model: ForwardModel, fit: LensFit, values: Tensor, options: StartOptions
-) -> list[Tensor]:
-    """Parameters (1, P) to descend from, those of the largest evidence first."""
-    names = model.system.parameters.names
+def _trials(fit: LensFit, values: Tensor, options: StartOptions) -> list[Tensor]:
+    """Parameters (1, P) to descend from: peaks of the evidence, in several shapes."""
+    names = fit.model.system.parameters.names
     place = names.index("theta_E")
     shape = [names.index(name) for name in ("e1", "e2") if name in names]
     start = values.clone()
     light = [f"{LIGHT_PREFIX}{name}" for name in ("e1", "e2", "x0", "y0")]
     if set(light) <= set(names):
-        # Mass follows light, roughly: Bolton et al. (2008, ApJ 682, 964), section 5.
+        # Mass follows light, and is rounder: Bolton et al. (2008, ApJ 682, 964), section 5.
         own = [names.index(name.removeprefix(LIGHT_PREFIX)) for name in light]
         start[0, own] = values[0, [names.index(name) for name in light]]
-    low, high = options.theta_e_range or _default_range(model)
-    start[0, place] = _focus(model, fit.used, start, low, high)
-    shapes = [start[0, shape].tolist(), [0.0, 0.0]] if shape else [[]]
+        start[0, shape] *= _ROUNDER
+    low, high = options.theta_e_range or _default_range(fit.model, fit.used, start)
+    ratio = (high / low) ** (1 / (options.num_radii - 1))
+
+    def score(radius: float, form: list[float]) -> tuple[float, Tensor]:
+        trial = start.clone()
+        trial[0, place] = radius
+        trial[0, shape] = trial.new_tensor(form)
+        return _score(fit, trial), trial
+
+    own_shape = start[0, shape].tolist()
+    scores = [score(low * ratio**i, own_shape)[0] for i in range(options.num_radii)]
+    around = [-math.inf, *scores, -math.inf]
+    peaks = [i for i in range(len(scores)) if scores[i] == max(around[i : i + 3])]
+    peaks.sort(key=lambda i: -scores[i])
+    shapes = [own_shape]
     for i in range(8 if shape else 0):
         angle = i * math.pi / 4
         shapes.append([options.ellipticity * f(angle) for f in (math.cos, math.sin)])
-    found = []
-    for own_shape in shapes:
-        best: tuple[float, Tensor] | None = None
-        for factor in (0.92, 1.0, 1.08):
-            trial = start.clone()
-            trial[0, place] *= factor
-            trial[0, shape] = trial.new_tensor(own_shape)
-            score = _score(fit, trial)
-            if best is None or score > best[0]:
-                best = score, trial
-        if best is not None:
-            found.append(best)
-    return [trial for _, trial in sorted(found, key=lambda item: -item[0])]
+    trials = []
+    for i in peaks[: options.num_peaks]:
+        tried = [score(low * ratio**i, form) for form in shapes]
+        tried.sort(key=lambda item: -item[0])
+        trials += [trial for _, trial in tried[: options.num_shapes]]
+    return trials
 
 
 def _smoothed(image: Tensor) -> Tensor:
@@ -262,41 +268,31 @@ def _smoothed(image: Tensor) -> Tensor:
     return pool(image[None, None], 3, 1, 1, count_include_pad=False)[0, 0]
 
 
-def _default_range(model: ForwardModel) -> tuple[float, float]:
+def _default_range(model: ForwardModel, used: Tensor, values: Tensor) -> tuple[float, float]:
+    """Einstein radii, arcsec, that the median radius of the arcs' light leaves possible.
+
+    Of an isothermal lens it lies between one and two Einstein radii; where the inner images
+    are lost in the lens galaxy, nearer to two.
+    """
     scale = float(model.data.pixel_scale[0])
-    return 3 * scale, 0.85 * min(model.shape) / 2 * scale
-
-
-def _focus(model: ForwardModel, used: Tensor, values: Tensor, low: float, high: float) -> float:
-    """Einstein radius, of a range, that brings the arcs together in the source plane."""
+    low, high = 3 * scale, 0.85 * min(model.shape) / 2 * scale
+    light, noise = model.lens_light(values)[0], model.data.noise[0]
     names = model.system.parameters.names
-    place = names.index("theta_E")
-    arcs = (model.data.image - model.lens_light(values))[0]
-    smooth = _smoothed(arcs)
-    noise = model.data.noise[0]
-    # A tenth of the light is what the fit of the lens galaxy may be wrong by.
-    least = torch.hypot(noise, 0.3 * model.lens_light(values)[0])
-    weight = torch.where(used & (smooth > 2 * least), smooth, 0.0)
-    if float(weight.sum()) <= 0:
-        return math.sqrt(low * high)
-    weight = weight / weight.sum()
+    x0, y0 = (float(values[0, names.index(name)]) for name in ("x0", "y0"))
     m = model.margin
-    inner = (slice(None), slice(m, m + model.shape[0]), slice(m, m + model.shape[1]))
-
-    def spread(radius: float) -> float:
-        trial = values.clone()
-        trial[0, place] = radius
-        k = model.supersampling
-        total = 0.0
-        for traced in model.trace(trial):
-            beta = bin_pixels(traced, k)[inner][0]
-            middle = (weight * beta).sum()
-            total += float((weight * (beta - middle) ** 2).sum())
-        return total
-
-    number = 100
-    radii = [low * (high / low) ** (i / (number - 1)) for i in range(number)]
-    return min(radii, key=spread)
+    inner = (0, slice(m, m + model.shape[0]), slice(m, m + model.shape[1]))
+    x, y = (position[inner] for position in model.positions(1))
+    radius = torch.hypot(x - x0, y - y0).flatten()
+    smooth = _smoothed(torch.where(used, model.data.image[0] - light, 0.0))
+    # A tenth of the light is what the fit of the lens galaxy may be wrong by.
+    arcs = used & (smooth > torch.hypot(2 * noise, 0.1 * light))
+    weight = torch.where(arcs.flatten() & (radius > low), smooth.flatten(), 0.0)
+    if float(weight.sum()) <= 0:
+        return low, high
+    order = radius.argsort()
+    share = weight[order].cumsum(0) / weight.sum()
+    median = float(radius[order][share >= 0.5][0])
+    return max(low, _LEAST_RADIUS * median), min(high, _LARGEST_RADIUS * median)
 
 
 def _score(fit: LensFit, values: Tensor) -> float:

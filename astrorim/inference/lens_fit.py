@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LensFit", "source_design"]
 
-_AMPLITUDE_RANGE = 100.0  # prior width of an amplitude, in units of what the data could hold
+_AMPLITUDE_RANGE = 3.0  # prior width of an amplitude, in units of what the data could hold
 
 
 def source_design(model: ForwardModel, values: Tensor, frames: SourceFrames) -> Tensor:
