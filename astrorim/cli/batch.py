@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from astrorim.cli.arguments import in_options
 from astrorim.cli.jobs import LensJob
@@ -18,11 +18,19 @@ from astrorim.cli.terminal import LOGGER, progress_bar
 if TYPE_CHECKING:
     from astrorim.observation import LensObservation
     from astrorim.results import Reconstruction
-    from astrorim.rim import RIMReconstructor
 
-__all__ = ["BatchOptions", "LensStatus", "run_batch", "write_status"]
+__all__ = ["BatchOptions", "LensStatus", "Reconstructor", "run_batch", "write_status"]
 
 _FLUSH_SECONDS = 10.0
+
+
+class Reconstructor(Protocol):
+    """What turns observations into results: the networks, or the refinement."""
+
+    def reconstruct(
+        self, observations: list[LensObservation], *, num_iterations: int, seed: int
+    ) -> list[Reconstruction]:
+        """Reconstruct lenses, in their order."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +133,7 @@ def write_status(rows: Sequence[LensStatus], path: Path) -> None:
 
 def run_batch(
     jobs: Sequence[LensJob],
-    load: Callable[[], RIMReconstructor],
+    load: Callable[[], Reconstructor],
     options: BatchOptions,
 ) -> Counter[str]:
     """Reconstruct lenses and write their files; a bad one costs only itself.
@@ -139,7 +147,7 @@ def run_batch(
     jobs : sequence of LensJob
         What to reconstruct.
     load : callable
-        Loads the networks; not called when everything is finished.
+        Loads what reconstructs; not called when everything is finished.
     options : BatchOptions
         How.
 
@@ -168,13 +176,13 @@ def run_batch(
 class _Runner:
     """Reconstructs batches with networks that are loaded when first needed."""
 
-    def __init__(self, load: Callable[[], RIMReconstructor], options: BatchOptions) -> None:
+    def __init__(self, load: Callable[[], Reconstructor], options: BatchOptions) -> None:
         self._load = load
-        self._loaded: RIMReconstructor | None = None
+        self._loaded: Reconstructor | None = None
         self.options = options
 
     @property
-    def reconstructor(self) -> RIMReconstructor:
+    def reconstructor(self) -> Reconstructor:
         if self._loaded is None:
             self._loaded = self._load()
         return self._loaded
@@ -222,7 +230,7 @@ class _Runner:
             yield row
 
     def _reconstruct(
-        self, reconstructor: RIMReconstructor, observations: list[LensObservation]
+        self, reconstructor: Reconstructor, observations: list[LensObservation]
     ) -> list[Reconstruction]:
         return reconstructor.reconstruct(
             observations, num_iterations=self.options.num_iterations, seed=self.options.seed

@@ -18,6 +18,7 @@ from astrorim.cli.arguments import (
     positive_number,
 )
 from astrorim.cli.info import hdu_key
+from astrorim.cli.refinement_stage import add_refinement_options, load_refinement
 from astrorim.cli.terminal import LOGGER
 
 if TYPE_CHECKING:
@@ -58,6 +59,8 @@ with a warning."""
 _EXAMPLES = """\
   astrorim reconstruct image.fits --noise noise.fits --psf psf.fits \\
       --pixel-scale "0.05 arcsec" --unit "electron/s" --output-dir results
+  astrorim reconstruct image.fits --noise noise.fits --psf psf.fits \\
+      --pixel-scale "0.05 arcsec" --unit "electron/s" --refine map --output-dir results
   astrorim reconstruct --input-dir simulated --output-dir results --batch-size 8
   astrorim reconstruct --catalogue lenses.csv --unit "electron/s" --output-dir results
 a catalogue (CSV or ECSV; paths relative to its folder or --input-dir, and inside it):
@@ -96,6 +99,7 @@ def add_parser(commands: Subparsers) -> None:
     add_output_dir(parser, "the results and status.ecsv")
     _add_observation_options(parser)
     add_network_options(parser)
+    add_refinement_options(parser)
     how = parser.add_argument_group("how to run")
     how.add_argument(
         "--batch-size", type=positive_integer, default=1,
@@ -125,7 +129,11 @@ def _add_observation_options(parser: argparse.ArgumentParser) -> None:
         "--psf-supersampling", type=positive_integer, metavar="K",
         help="elements of the PSF along the side of a pixel (default: 1)",
     )  # fmt: skip
-    group.add_argument("--mask", metavar="FILE", help="pixels to ignore: all that are not 0")
+    group.add_argument(
+        "--mask", metavar="{auto,none,FILE}",
+        help="pixels to ignore: FILE, all that are not 0 in it; auto, neighbours found in the "
+        "image (default with --refine map); none, only those that the image masks itself",
+    )  # fmt: skip
     group.add_argument(
         "--pixel-scale", type=pixel_scale, metavar="ANGLE",
         help='side of a pixel with its unit, such as "0.05 arcsec" (default: from the WCS)',
@@ -158,11 +166,13 @@ def add_network_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("models and networks")
     group.add_argument(
         "--lens-model", metavar="NAME",
-        help="lens model to fit, such as sie+shear (default: what the encoder was trained on)",
+        help="lens model to fit, such as sie+shear (default: what the encoder was trained on; "
+        "sie+shear in the refinement)",
     )  # fmt: skip
     group.add_argument(
-        "--light-model", metavar="NAME",
-        help="lens-light model to fit (default: what the encoder was trained on)",
+        "--light-model", "--light", metavar="NAME",
+        help="lens-light model to fit, such as sersic+sersic (default: what the encoder was "
+        "trained on; multi-gaussian in the refinement)",
     )  # fmt: skip
     group.add_argument(
         "--forward-model", "--encoder-weights", type=Path, metavar="FILE",
@@ -257,7 +267,11 @@ def run(args: argparse.Namespace) -> int:
     if args.num_workers:
         LOGGER.debug("--num-workers %d is accepted and not used", args.num_workers)
     args.output_dir.mkdir(parents=True, exist_ok=True)
-    counts = run_batch(shard(jobs, part, parts), lambda: load_networks(args), options)
+    if args.refine == "none":
+        counts = run_batch(shard(jobs, part, parts), lambda: load_networks(args), options)
+    else:
+        stage = load_refinement(args)
+        counts = run_batch(shard(jobs, part, parts), lambda: stage, options)
     print(
         f"{counts['ok']} reconstructed, {counts['skipped']} skipped, "
         f"{counts['failed']} failed; see {options.status_file}"
@@ -291,6 +305,8 @@ def _jobs(args: argparse.Namespace) -> list[LensJob]:
 
 def _read_options(args: argparse.Namespace) -> dict[str, Any]:
     given = {keyword: getattr(args, name) for name, keyword in _READ_OPTIONS.items()}
+    if args.mask in ("auto", "none"):
+        given["mask"] = None
     options = {keyword: value for keyword, value in given.items() if value is not None}
     if args.allow_nonlinear:
         options["allow_nonlinear"] = True

@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from astrorim.inference.error_calibration import measure_error_factors
 from astrorim.inference.evaluation import evaluate_simulator, summary_table
+from astrorim.inference.refiner import LensRefiner
 
-__all__ = ["evaluate_simulator", "measure_error_factors", "summary_table"]
+__all__ = ["LensRefiner", "evaluate_simulator", "measure_error_factors", "summary_table"]

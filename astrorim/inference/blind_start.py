@@ -26,13 +26,30 @@ if TYPE_CHECKING:
     from astrorim.inference.refinement import RefinementState
     from astrorim.lensing.forward import ForwardModel
 
-__all__ = ["StartOptions", "fit_light", "search_starts", "source_frames"]
+__all__ = [
+    "StartOptions",
+    "arc_radii",
+    "fit_light",
+    "frames_of_source",
+    "incredibility",
+    "ranked",
+    "search_starts",
+    "source_frames",
+    "theta_e_range",
+]
 
 
 _CENTRAL = 0.4  # arcsec from the middle of the frame within which the lens galaxy peaks
 _COMPACT = 0.7  # half a frame of the source at most, in Einstein radii, to begin with
 _ROUNDER = 0.5  # ellipticity of the mass over that of the light, to begin with
 _LEAST_RADIUS, _LARGEST_RADIUS = 0.5, 1.4  # of theta_E over the median radius of arcs
+_INNERMOST = 3  # pixels: arcs closer to the centre are lost in the lens galaxy
+_SHEAR = ("gamma1", "gamma2")
+_COMPACTNESS = 2.0  # of ln chi-square, for a source larger by an Einstein radius
+_FAINTEST = 0.06  # of the source's peak: what is fainter may be light of the lens galaxy
+_TAIL = 0.02  # of the source's light that may be left out at each side
+_ROOM = 1.7  # of the frame over the extent of the source
+_SMALLEST = 6  # half a frame of the source at least, in detector pixels
 _FEWEST = 6  # pixels of a ring whose percentile means something
 
 
@@ -116,7 +133,9 @@ def _neutral(model: ForwardModel) -> Tensor:
     return model.data.image.new_tensor([values])
 
 
-def fit_light(model: ForwardModel, used: Tensor, *, max_steps: int = 20) -> Tensor:
+def fit_light(
+    model: ForwardModel, used: Tensor, values: Tensor | None = None, *, max_steps: int = 20
+) -> Tensor:
     """Fit the lens galaxy's light alone, arcs masked.
 
     Parameters
@@ -125,15 +144,18 @@ def fit_light(model: ForwardModel, used: Tensor, *, max_steps: int = 20) -> Tens
         Of one image.
     used : Tensor, (H, W), bool
         Which pixels count.
+    values : Tensor, (1, P), optional
+        Start; the middle of the priors, and a round galaxy, without it.
     max_steps : int, optional
-        Evaluations of each of the three fits.
+        Evaluations of each of the four fits.
 
     Returns
     -------
     Tensor, (1, P)
-        Parameters, those of the lens in the middle of their priors.
+        Parameters, those of the lens as they were.
     """
-    values = _neutral(model)
+    blind = values is None
+    values = _neutral(model) if values is None else values
     if model.system.light is None:
         return values
     held = tuple(p.name for p in model.system.lens.parameters)
@@ -142,7 +164,7 @@ def fit_light(model: ForwardModel, used: Tensor, *, max_steps: int = 20) -> Tens
     for i in range(4):
         fit = LensFit(model, kept, 0)
         # Round at first: an ellipse would follow the arcs.
-        also = (f"{LIGHT_PREFIX}e1", f"{LIGHT_PREFIX}e2") if i == 0 else ()
+        also = (f"{LIGHT_PREFIX}e1", f"{LIGHT_PREFIX}e2") if blind and i == 0 else ()
         state = refine(fit, values, None, held=held + also, options=options)
         values = state.values
         image = model.lens_light(values)[0]
@@ -188,6 +210,7 @@ def search_starts(
     used: Tensor,
     values: Tensor,
     options: StartOptions | None = None,
+    also: Tensor | None = None,
 ) -> list[RefinementState]:
     """Search Einstein radius and shape of the lens, and descend on coarse pixels.
 
@@ -202,29 +225,124 @@ def search_starts(
         of the lens to begin with.
     options : StartOptions, optional
         How.
+    also : Tensor, (1, P), optional
+        Parameters to descend from besides those found.
 
     Returns
     -------
     list of RefinementState
-        Most probable first, on coarse pixels.
+        Most credible first, on coarse pixels; see `ranked`.
     """
     options = options or StartOptions()
     factor = max(2, round(max(model.shape) / options.coarse_size))
     coarse = coarse_model(model, factor)
     fit = LensFit(coarse, coarse_mask(used, factor), options.source_size)
     steps = RefinementOptions(max_steps=options.max_steps, tolerance=1)
+    limits = options.theta_e_range or theta_e_range(coarse, fit.used, values)
     states = []
-    for trial in _trials(fit, values, options):
+    trials = _trials(fit, values, limits, options)
+    for trial in trials if also is None else [also, *trials]:
         radius = float(trial[0, coarse.system.parameters.index_of("theta_E")])
-        frames = source_frames(coarse, trial, options.source_size, _COMPACT)
-        within = {"theta_E": (radius * (1 - options.reach), radius * (1 + options.reach))}
-        state = refine(fit, trial, frames, within=within, options=steps)
-        frames = source_frames(coarse, state.values, options.source_size, _COMPACT)
-        states.append(refine(fit, state.values, frames, options=steps))
-    return sorted(states, key=lambda state: -state.inversion.log_evidence)
+        near = (radius * (1 - options.reach), radius * (1 + options.reach))
+        state: RefinementState | None = None
+        # Shear and ellipticity do much the same: the ellipticity first.
+        for held, interval in ((_SHEAR, near), ((), limits)):
+            values = trial if state is None else state.values
+            frames = source_frames(coarse, values, options.source_size, _COMPACT)
+            state = refine(
+                fit, values, frames, held=held, within={"theta_E": interval}, options=steps
+            )
+        if state is not None:
+            states.append(state)
+    return ranked(fit, states)
 
 
-def _trials(fit: LensFit, values: Tensor, options: StartOptions) -> list[Tensor]:
+def ranked(fit: LensFit, states: list[RefinementState]) -> list[RefinementState]:
+    r"""Order solutions from the most credible.
+
+    An Einstein radius too small or too large leaves a large source, drawn like the arcs
+    themselves, that a flexible source fits as well as the true one, or better where the
+    lens is more complex than its model. So a compact source speaks for a solution: the
+    order is that of :math:`\ln \chi^2 + 2 \, r / \theta_\mathrm{E}` with r the root mean
+    square radius of the source.
+
+    Parameters
+    ----------
+    fit : LensFit
+        What the solutions are of.
+    states : list of RefinementState
+        The solutions.
+
+    Returns
+    -------
+    list of RefinementState
+    """
+    return sorted(states, key=lambda state: incredibility(fit, state))
+
+
+def incredibility(fit: LensFit, state: RefinementState) -> float:
+    """What `ranked` orders by: least for the most credible solution."""
+    return math.log(max(state.inversion.chi2, 1e-30)) + _COMPACTNESS * _extent(fit, state)
+
+
+def frames_of_source(fit: LensFit, state: RefinementState, size: int) -> SourceFrames:
+    """Frame around the source of a solution, with room at its sides.
+
+    Parameters
+    ----------
+    fit : LensFit
+        What the solution is of.
+    state : RefinementState
+        The solution.
+    size : int
+        Side of the source image, pixels.
+
+    Returns
+    -------
+    SourceFrames
+
+    Raises
+    ------
+    ValueError
+        If the solution has no source.
+    """
+    if state.frames is None:
+        raise ValueError("the solution must have a source, got none")
+    source = fit.source(state.inversion)[0]
+    source = torch.where(source > _FAINTEST * source.max(), source, 0.0)
+    total = source.sum().clamp_min(1e-30)
+    edges = []
+    for axis in (0, 1):
+        share = (source.sum(axis) / total).cumsum(0)
+        inside = ((share > _TAIL) & (share < 1 - _TAIL)).nonzero()[:, 0]
+        first, last = (int(inside[0]), int(inside[-1])) if len(inside) else (0, fit.size - 1)
+        edges.append((first - 0.5, last + 1.5))
+    scale = float(state.frames.pixel_scale[0])
+    half = _ROOM * scale * max(last - first for first, last in edges) / 2
+    half = max(half, _SMALLEST * float(fit.model.data.pixel_scale[0]))
+    offset = [((first + last) / 2 - (fit.size - 1) / 2) * scale for first, last in edges]
+    centre = state.frames.centre + state.frames.centre.new_tensor([offset])
+    return SourceFrames(centre, centre.new_tensor([2 * half / size]), size)
+
+
+def _extent(fit: LensFit, state: RefinementState) -> float:
+    """Root mean square radius of the source, in Einstein radii."""
+    source = fit.source(state.inversion)[0]
+    source = torch.where(source > 0.1 * source.max(), source, 0.0)
+    weight = source / source.sum().clamp_min(1e-30)
+    index = torch.arange(fit.size, dtype=source.dtype)
+    variance = 0.0
+    for profile in (weight.sum(0), weight.sum(1)):
+        middle = (profile * index).sum()
+        variance += float((profile * (index - middle) ** 2).sum())
+    scale = 0.0 if state.frames is None else float(state.frames.pixel_scale[0])
+    theta_e = float(state.values[0, fit.model.system.parameters.index_of("theta_E")])
+    return math.sqrt(variance) * scale / theta_e
+
+
+def _trials(
+    fit: LensFit, values: Tensor, limits: tuple[float, float], options: StartOptions
+) -> list[Tensor]:
     """Parameters (1, P) to descend from: peaks of the evidence, in several shapes."""
     names = fit.model.system.parameters.names
     place = names.index("theta_E")
@@ -236,7 +354,7 @@ def _trials(fit: LensFit, values: Tensor, options: StartOptions) -> list[Tensor]
         own = [names.index(name.removeprefix(LIGHT_PREFIX)) for name in light]
         start[0, own] = values[0, [names.index(name) for name in light]]
         start[0, shape] *= _ROUNDER
-    low, high = options.theta_e_range or _default_range(fit.model, fit.used, start)
+    low, high = limits
     ratio = (high / low) ** (1 / (options.num_radii - 1))
 
     def score(radius: float, form: list[float]) -> tuple[float, Tensor]:
@@ -268,31 +386,72 @@ def _smoothed(image: Tensor) -> Tensor:
     return pool(image[None, None], 3, 1, 1, count_include_pad=False)[0, 0]
 
 
-def _default_range(model: ForwardModel, used: Tensor, values: Tensor) -> tuple[float, float]:
+def arc_radii(
+    model: ForwardModel, used: Tensor, values: Tensor, levels: tuple[float, ...]
+) -> list[float] | None:
+    """Radii, arcsec, that hold given fractions of the arcs' light; None without arcs.
+
+    Parameters
+    ----------
+    model : ForwardModel
+        Of one image.
+    used : Tensor, (H, W), bool
+        Which pixels count.
+    values : Tensor, (1, P)
+        The lens galaxy's light, for example from `fit_light`.
+    levels : tuple of float
+        The fractions.
+
+    Returns
+    -------
+    list of float or None
+    """
+    data, m = model.data, model.margin
+    light, noise = model.lens_light(values)[0], data.noise[0]
+    names = model.system.parameters.names
+    prefix = LIGHT_PREFIX if f"{LIGHT_PREFIX}x0" in names else ""
+    x0, y0 = (float(values[0, names.index(prefix + name)]) for name in ("x0", "y0"))
+    inner = (0, slice(m, m + model.shape[0]), slice(m, m + model.shape[1]))
+    x, y = (position[inner] for position in model.positions(1))
+    radius = torch.hypot(x - x0, y - y0).flatten()
+    smooth = _smoothed(torch.where(used, data.image[0] - light, 0.0))
+    # A tenth of the light is what the fit of the lens galaxy may be wrong by.
+    arcs = used & (smooth > torch.hypot(2 * noise, 0.1 * light))
+    outside = radius > _INNERMOST * float(data.pixel_scale[0])
+    weight = torch.where(arcs.flatten() & outside, smooth.flatten(), 0.0)
+    if float(weight.sum()) <= 0:
+        return None
+    order = radius.argsort()
+    share = weight[order].cumsum(0) / weight.sum()
+    return [float(radius[order][share >= level * 0.999][0]) for level in levels]
+
+
+def theta_e_range(model: ForwardModel, used: Tensor, values: Tensor) -> tuple[float, float]:
     """Einstein radii, arcsec, that the median radius of the arcs' light leaves possible.
 
     Of an isothermal lens it lies between one and two Einstein radii; where the inner images
     are lost in the lens galaxy, nearer to two.
+
+    Parameters
+    ----------
+    model : ForwardModel
+        Of one image.
+    used : Tensor, (H, W), bool
+        Which pixels count.
+    values : Tensor, (1, P)
+        The lens galaxy's light.
+
+    Returns
+    -------
+    tuple of float
+        The smallest and the largest.
     """
     scale = float(model.data.pixel_scale[0])
-    low, high = 3 * scale, 0.85 * min(model.shape) / 2 * scale
-    light, noise = model.lens_light(values)[0], model.data.noise[0]
-    names = model.system.parameters.names
-    x0, y0 = (float(values[0, names.index(name)]) for name in ("x0", "y0"))
-    m = model.margin
-    inner = (0, slice(m, m + model.shape[0]), slice(m, m + model.shape[1]))
-    x, y = (position[inner] for position in model.positions(1))
-    radius = torch.hypot(x - x0, y - y0).flatten()
-    smooth = _smoothed(torch.where(used, model.data.image[0] - light, 0.0))
-    # A tenth of the light is what the fit of the lens galaxy may be wrong by.
-    arcs = used & (smooth > torch.hypot(2 * noise, 0.1 * light))
-    weight = torch.where(arcs.flatten() & (radius > low), smooth.flatten(), 0.0)
-    if float(weight.sum()) <= 0:
+    low, high = _INNERMOST * scale, 0.85 * min(model.shape) / 2 * scale
+    radii = arc_radii(model, used, values, (0.5,))
+    if radii is None:
         return low, high
-    order = radius.argsort()
-    share = weight[order].cumsum(0) / weight.sum()
-    median = float(radius[order][share >= 0.5][0])
-    return max(low, _LEAST_RADIUS * median), min(high, _LARGEST_RADIUS * median)
+    return max(low, _LEAST_RADIUS * radii[0]), min(high, _LARGEST_RADIUS * radii[0])
 
 
 def _score(fit: LensFit, values: Tensor) -> float:

@@ -1,9 +1,11 @@
-"""Images binned to coarser pixels, on which a fit costs a tenth."""
+"""Images binned to coarser pixels or cut to their middle, on which a fit costs a tenth."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import torch
 import torch.nn.functional as nn
 
 from astrorim.lensing.convolution import bin_kernel, bin_pixels
@@ -12,7 +14,7 @@ from astrorim.lensing.forward import ForwardModel, ImageData
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["coarse_mask", "coarse_model"]
+__all__ = ["central_model", "coarse_mask", "coarse_model"]
 
 
 def _padded(image: Tensor, factor: int, value: float = 0.0) -> Tensor:
@@ -70,3 +72,43 @@ def coarse_model(model: ForwardModel, factor: int) -> ForwardModel:
 def coarse_mask(used: Tensor, factor: int) -> Tensor:
     """Pixels all of whose old ones are in a mask: (H, W) bool to (H', W') bool."""
     return bin_pixels(_padded(used.float(), factor)[None], factor)[0] > 1 - 1e-6
+
+
+def central_model(
+    model: ForwardModel, used: Tensor, radius: float
+) -> tuple[ForwardModel, Tensor]:
+    """The same image within a radius of the middle of its frame.
+
+    Parameters
+    ----------
+    model : ForwardModel
+        Of the image as it is.
+    used : Tensor, (H, W), bool
+        Which of its pixels count.
+    radius : float
+        Of the pixels that are to count further on, arcsec.
+
+    Returns
+    -------
+    model : ForwardModel
+        Of the square that holds them.
+    used : Tensor, (H', W'), bool
+        Which pixels count.
+    """
+    data, m = model.data, model.margin
+    height, width = model.shape
+    inner = (0, slice(m, m + height), slice(m, m + width))
+    x, y = (position[inner] for position in model.positions(1))
+    scale = float(data.pixel_scale[0])
+    used = used & (torch.hypot(x - model.middle[0], y - model.middle[1]) < radius)
+    cut = max(0, int(min(height, width) / 2 - radius / scale) - 1)
+    part = (..., slice(cut, height - cut), slice(cut, width - cut))
+    central = ForwardModel(
+        model.system,
+        replace(data, image=data.image[part], noise=data.noise[part], good=data.good[part]),
+        supersampling=model.supersampling,
+        light_supersampling=model.light_supersampling,
+        interpolation=model.interpolation,
+        middle=model.middle,
+    )
+    return central, used[part]

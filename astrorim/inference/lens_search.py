@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import torch
 
 from astrorim.inference.blind_start import (
     StartOptions,
+    arc_radii,
     fit_light,
+    frames_of_source,
+    incredibility,
+    ranked,
     search_starts,
     source_frames,
 )
-from astrorim.inference.coarse_images import coarse_model
+from astrorim.inference.coarse_images import central_model, coarse_model
 from astrorim.inference.lens_fit import LensFit
 from astrorim.inference.refinement import RefinementOptions, refine
 
@@ -24,6 +28,10 @@ if TYPE_CHECKING:
     from astrorim.lensing.forward import ForwardModel
 
 __all__ = ["SearchOptions", "fit_lens"]
+
+_AROUND = (0.75, 1.33)  # of the Einstein radius of a start: where others are looked for
+_OUTERMOST = 2.2  # Einstein radii within which the arcs lie
+_WORTH_FOLLOWING = 0.7  # behind the best in credibility
 
 
 @dataclass(frozen=True)
@@ -36,12 +44,15 @@ class SearchOptions:
         Side of the source image, pixels.
     start : StartOptions, optional
         How to search for a start where none is given.
+    num_followed : int, optional
+        Starts to follow on the image's own pixels.
     max_steps : int, optional
         Evaluations with the PSF at its own sampling.
     """
 
     source_size: int = 32
     start: StartOptions = field(default_factory=StartOptions)
+    num_followed: int = 3
     max_steps: int = 12
 
 
@@ -61,28 +72,62 @@ def fit_lens(
     used : Tensor, (H, W), bool
         Which pixels count.
     values : Tensor, (1, P), optional
-        Start; searched for without it.
+        Start; with it only Einstein radii near its own are searched.
     options : SearchOptions, optional
         How.
 
     Returns
     -------
     fit : LensFit
-        The fit, at the PSF's own sampling.
+        The fit, at the PSF's own sampling, of the part of the image that holds arcs.
     state : RefinementState
         The solution.
     """
     options = options or SearchOptions()
-    if values is None:
-        values = search_starts(model, used, fit_light(model, used), options.start)[0].values
-    middle = coarse_model(model, 1)
-    size = round(0.75 * options.source_size)
-    fit = LensFit(middle, used, size)
-    for tempered in (True, False):
-        frames = source_frames(middle, values, size)
-        steps = RefinementOptions(max_steps=12, tolerance=1.0, tempered=tempered)
-        values = refine(fit, values, frames, options=steps).values
+    index = model.system.parameters.index_of("theta_E")
+    light = fit_light(model, used, values)
+    wanted = options.start
+    if values is not None:
+        low, high = (float(values[0, index]) * factor for factor in _AROUND)
+        wanted = replace(wanted, theta_e_range=(low, high))
+        values = light
+    starts = [s.values for s in search_starts(model, used, light, wanted, values)]
+    starts = starts[: options.num_followed]
+    model, used = central_model(model, used, _reach(model, used, light, starts))
+    middle, best = _best_of(model, used, starts, round(0.75 * options.source_size))
     fit = LensFit(model, used, options.source_size)
-    frames = source_frames(model, values, options.source_size)
+    frames = frames_of_source(middle, best, options.source_size)
     steps = RefinementOptions(max_steps=options.max_steps, tolerance=0.2, tempered=False)
-    return fit, refine(fit, values, frames, options=steps)
+    return fit, refine(fit, best.values, frames, options=steps)
+
+
+def _reach(model: ForwardModel, used: Tensor, light: Tensor, starts: list[Tensor]) -> float:
+    """Radius, arcsec, that holds the arcs and where they have their counter-images."""
+    index = model.system.parameters.index_of("theta_E")
+    theta_e = [float(start[0, index]) for start in starts]
+    radius = 1.3 * max(theta_e)
+    found = arc_radii(model, used, light, (0.5, 0.9))
+    if found is not None:
+        radius = max(radius, 1.5 * found[0], 1.1 * found[1])
+    return min(radius, _OUTERMOST * theta_e[0]) + 6 * float(model.data.pixel_scale[0])
+
+
+def _best_of(
+    model: ForwardModel, used: Tensor, starts: list[Tensor], size: int
+) -> tuple[LensFit, RefinementState]:
+    """The most credible start, followed on the image's own pixels."""
+    middle = coarse_model(model, 1)
+    fit = LensFit(middle, used, size)
+    steps = RefinementOptions(max_steps=8, tolerance=1.0)
+    states = []
+    for values in starts:
+        frames = source_frames(middle, values, size, 0.8)
+        states.append(refine(fit, values, frames, options=steps))
+    least = min(incredibility(fit, state) for state in states)
+    steps = replace(steps, tempered=False)
+    followed = [
+        refine(fit, state.values, frames_of_source(fit, state, size), options=steps)
+        for state in states
+        if incredibility(fit, state) < least + _WORTH_FOLLOWING
+    ]
+    return fit, ranked(fit, followed)[0]

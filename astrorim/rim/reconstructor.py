@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,13 +12,12 @@ import torch
 
 from astrorim.exceptions import CheckpointError, ObservationError
 from astrorim.lensing.forward import ForwardModel
-from astrorim.lensing.system import LIGHT_PREFIX, LensSystem
+from astrorim.lensing.system import LensSystem
 from astrorim.plugins import load_plugins
-from astrorim.results import Reconstruction
-from astrorim.results.quality import quality_flags
 from astrorim.rim.checkpoint import Checkpoint, load_checkpoint
 from astrorim.rim.codec import ParameterCodec
 from astrorim.rim.joint import JointOptions, JointResult, infer_jointly
+from astrorim.rim.outcome import as_numpy, build_reconstruction
 from astrorim.rim.parameter_step import from_coordinates, is_positive, to_coordinates
 from astrorim.rim.start import Start, encoder_start, known_start
 from astrorim.rim.tensors import batch_observations
@@ -30,8 +28,9 @@ if TYPE_CHECKING:
     from astrorim.lensing.forward import ImageData
     from astrorim.observation import LensObservation
     from astrorim.plugins import Plugins
+    from astrorim.results import Reconstruction
 
-__all__ = ["RIMReconstructor"]
+__all__ = ["RIMReconstructor", "check_usable"]
 
 _ENCODER = "flow-encoder"
 _RECURRENCE = "unet-gru"
@@ -99,7 +98,7 @@ class RIMReconstructor:
         self.light_model = light_model or encoder.light_model
         self.system = LensSystem(
             plugins.lens_models.resolve(self.lens_model),
-            plugins.light_models.create(self.light_model),
+            plugins.light_models.resolve(self.light_model),
         )
         self._codec = ParameterCodec(
             self._trained.parameters, encoder.settings["mean"], encoder.settings["std"]
@@ -211,7 +210,7 @@ class RIMReconstructor:
         single = not isinstance(observations, Sequence)
         everything: list[LensObservation] = [observations] if single else list(observations)  # type: ignore[list-item]
         for observation in everything:
-            _check_usable(observation)
+            check_usable(observation)
         groups: dict[tuple, list[int]] = {}
         for index, observation in enumerate(everything):
             key = (observation.data.shape, observation.psf_supersampling)
@@ -310,7 +309,6 @@ class RIMReconstructor:
             "stage": "amortised",
         }
 
-    @torch.no_grad()
     def _result(
         self,
         index: int,
@@ -321,72 +319,40 @@ class RIMReconstructor:
         samples: Tensor,
         provenance: dict[str, Any],
     ) -> Reconstruction:
-        """One lens in its observation's own units, rendered on its whole frame."""
-        names = self.system.parameters
+        """One lens of a batch in its observation's own unit."""
         values = outcome.values[index : index + 1]
-        frames = outcome.frames.select(torch.tensor([index]).to(values.device))
-        source = outcome.source[index : index + 1]
-        whole = batch_observations([observation], device=self.device)
-        model = ForwardModel(self.system, whole.data)
-        # The whole frame's own flux unit may differ from that of the working frame.
-        ratio = unit_flux / whole.unit_flux[0]
-        linear = values.new_tensor([ratio if p.linear else 1.0 for p in names])
-        light = model.lens_light(values * linear)[0]
-        arcs = model.source_operator(values, frames).apply(source * ratio)[0]
-        x, y = model.positions(1)
-        inner = (
-            slice(model.margin, model.margin + model.shape[0]),
-            slice(model.margin, model.margin + model.shape[1]),
-        )
-        kappa = self.system.lens.convergence(x, y, self.system.lens_params(values))[0][inner]
-
-        def numpy(tensor: Tensor, factor: float = 1.0) -> np.ndarray:
-            return tensor.detach().cpu().double().numpy() * factor
-
-        chains = {
-            p.name: numpy(samples[:, column], unit_flux if p.linear else 1.0)
-            for column, p in enumerate(names)
-        }
-        point = {
-            p.name: float(values[0, column]) * (unit_flux if p.linear else 1.0)
-            for column, p in enumerate(names)
-        }
-        num_lens = self.system.num_lens
-        lens = {p.name: point[p.name] for p in names[:num_lens]}
-        light_values = {
-            p.name.removeprefix(LIGHT_PREFIX): point[p.name] for p in names[num_lens:]
-        }
-        checksum = hashlib.sha256(np.ascontiguousarray(observation.data).tobytes()).hexdigest()
-        result = Reconstruction(
+        source_steps = [as_numpy(s[index], unit_flux) for s in outcome.source_steps]
+        return build_reconstruction(
+            self.system,
+            observation,
             name=name,
-            observation=observation,
-            source=numpy(source[0], unit_flux),
-            source_grid=frames.grid(0),
-            forward_image=numpy(light + arcs, whole.unit_flux[0]),
-            lens_light=numpy(light, whole.unit_flux[0]),
-            background=0.0,
-            convergence=numpy(kappa),
-            lens_model=self.lens_model,
-            light_model=self.light_model,
-            lens=lens,
-            light=light_values,
-            samples=chains,
+            models=(self.lens_model, self.light_model),
+            values=values,
+            frames=outcome.frames.select(torch.tensor([index]).to(values.device)),
+            source=outcome.source[index : index + 1],
+            samples=samples,
+            unit_flux=unit_flux,
             steps={
-                "reduced_chi2": numpy(outcome.chi2[index]),
-                "source": np.stack(
-                    [
-                        numpy(step[index], unit_flux).astype(np.float32)
-                        for step in outcome.source_steps
-                    ]
-                ),
+                "reduced_chi2": as_numpy(outcome.chi2[index]),
+                "source": np.stack(source_steps).astype(np.float32),
             },
-            provenance=provenance | {"data_sha256": checksum},
+            provenance=provenance,
         )
-        result.flags.update(quality_flags(result, self.system.parameters))
-        return result
 
 
-def _check_usable(observation: LensObservation) -> None:
+def check_usable(observation: LensObservation) -> None:
+    """Raise unless an observation has all that an inference needs.
+
+    Parameters
+    ----------
+    observation : LensObservation
+        What is to be reconstructed.
+
+    Raises
+    ------
+    ObservationError
+        If PSF or noise is missing, or the image is smaller than 32 pixels.
+    """
     observation.check()
     name = observation.name or "the observation"
     if observation.psf is None:

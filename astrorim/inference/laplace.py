@@ -1,0 +1,83 @@
+r"""Gaussian samples around a solution: the posterior to second order.
+
+With :math:`C` the inverse curvature of the marginal objective in the step coordinates of the
+non-linear parameters and :math:`S` the precision of source and amplitudes given them,
+
+.. math::
+    \delta \sim N(0, C), \qquad
+    x = \hat x - S^{-1} A^T J \, \delta + \epsilon, \quad \epsilon \sim N(0, S^{-1}),
+
+since source and amplitudes follow the other parameters (MacKay 2003, *Information Theory,
+Inference, and Learning Algorithms*, chapter 27).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from astrorim.rim.parameter_step import from_coordinates, is_positive, to_coordinates
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from astrorim.inference.lens_fit import LensFit
+    from astrorim.inference.refinement import RefinementState
+
+__all__ = ["laplace_samples"]
+
+
+@torch.no_grad()
+def laplace_samples(
+    fit: LensFit, state: RefinementState, number: int, generator: torch.Generator
+) -> Tensor:
+    """Draw parameters from the Gaussian around a solution.
+
+    Parameters
+    ----------
+    fit : LensFit
+        Image and models.
+    state : RefinementState
+        The solution.
+    number : int
+        Draws.
+    generator : torch.Generator
+        Of the random numbers, on the CPU.
+
+    Returns
+    -------
+    Tensor, (number, P)
+        Within the supports; amplitudes that the solution holds at zero stay there.
+
+    Raises
+    ------
+    ValueError
+        If the solution has no covariance.
+    """
+    if state.covariance is None:
+        raise ValueError("the solution must have a covariance, as refine gives; got none")
+    system, inversion, values = fit.model.system, state.inversion, state.values
+    positive = is_positive([system.parameters[i] for i in fit.nonlinear], values)
+    point = values[0, fit.nonlinear].double()
+    place = to_coordinates(point, positive)
+    noise = torch.randn(number, len(place), generator=generator, dtype=torch.float64)
+    delta = noise @ _root(state.covariance).mT
+    draws = values.double().repeat(number, 1)
+    draws[:, fit.nonlinear] = from_coordinates(place + delta, positive)
+    if fit.linear:
+        first = fit.size**2
+        jacobian = fit.jacobian(values, state.frames, inversion)
+        jacobian = jacobian * torch.where(positive, point, 1.0).to(jacobian)
+        response = inversion.solve(inversion.problem.design.mT @ jacobian)[first:]
+        spread = _root(inversion.covariance()[first:, first:])
+        noise = torch.randn(number, len(fit.linear), generator=generator, dtype=torch.float64)
+        draws[:, fit.linear] = inversion.mean[first:] - delta @ response.mT + noise @ spread.mT
+    low, high = system.supports(values)
+    return torch.minimum(torch.maximum(draws.to(values), low), high)
+
+
+def _root(covariance: Tensor) -> Tensor:
+    """A matrix whose product with its transpose is the covariance, however singular."""
+    eigenvalues, vectors = torch.linalg.eigh(covariance.double())
+    return vectors * eigenvalues.clamp_min(0).sqrt()
