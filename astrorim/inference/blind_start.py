@@ -243,7 +243,10 @@ def search_starts(
     trials = _trials(fit, values, limits, options)
     for trial in trials if also is None else [also, *trials]:
         radius = float(trial[0, coarse.system.parameters.index_of("theta_E")])
-        near = (radius * (1 - options.reach), radius * (1 + options.reach))
+        near = (
+            max(limits[0], radius * (1 - options.reach)),
+            min(limits[1], radius * (1 + options.reach)),
+        )
         state: RefinementState | None = None
         # Shear and ellipticity do much the same: the ellipticity first.
         for held, interval in ((_SHEAR, near), ((), limits)):

@@ -30,7 +30,6 @@ __all__ = ["Inversion", "LinearProblem"]
 
 _MAX_EXCHANGES = 60
 _LEAST_FRACTION = 1e-4
-_BLOCK = 128  # columns that are brought to float64 at a time
 _ROUNDING = 1e-6
 _STRENGTH_RANGE = 1e5
 
@@ -69,18 +68,11 @@ class LinearProblem:
         """A^T A, (n, n), float64.
 
         Light components that overlap, as those of a multi-Gaussian expansion do, are told
-        apart below the rounding of float32 sums: their sums are made in float64.
+        apart below the rounding of float32 sums: with several the sums are made in float64.
         """
-        m = self.num_source
-        source, light = self.design[:, :m], self.design[:, m:].double()
-        gram = self.data.new_empty(2 * self.design.shape[1:], dtype=torch.float64)
-        gram[:m, :m] = source.mT @ source
-        gram[m:, m:] = light.mT @ light
-        for first in range(0, m, _BLOCK):
-            part = slice(first, min(first + _BLOCK, m))
-            gram[part, m:] = source[:, part].double().mT @ light
-        gram[m:, :m] = gram[:m, m:].mT
-        return gram
+        several = self.design.shape[1] - self.num_source > 2
+        design = self.design.double() if several else self.design
+        return (design.mT @ design).double()
 
     @cached_property
     def projected(self) -> Tensor:

@@ -1,0 +1,86 @@
+"""Tests of `LensRefiner` on a simulated lens, from a given start."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from astrorim.exceptions import ObservationError, UnknownNameError
+from astrorim.inference.blind_start import StartOptions
+from astrorim.inference.lens_search import SearchOptions
+from astrorim.inference.refiner import LensRefiner
+from astrorim.interchange.simulated_pairs import to_observation
+from astrorim.plugins import load_plugins
+
+_FAST = SearchOptions(
+    source_size=20, num_followed=2, max_steps=4, start=StartOptions(num_peaks=2, max_steps=12)
+)
+
+
+@pytest.fixture(scope="module")
+def simulated():
+    return load_plugins().simulators.create("foundation").simulate(1, seed=10**9, start=2)
+
+
+@pytest.fixture(scope="module")
+def observation(simulated):
+    return to_observation(simulated, 0)
+
+
+@pytest.fixture(scope="module")
+def refiner():
+    return LensRefiner(light_model="sersic", mask="own", options=_FAST)
+
+
+@pytest.fixture(scope="module")
+def result(refiner, observation, simulated):
+    theta_e = 1.05 * float(simulated.lens["theta_E"][0])
+    return refiner.refine(observation, start={"theta_E": theta_e}, seed=3)
+
+
+def test_lens_and_image_are_recovered(result, simulated):
+    truth = float(simulated.lens["theta_E"][0])
+    assert result.lens["theta_E"] == pytest.approx(truth, rel=0.01)
+    assert result.reduced_chi2 < 1.2
+    assert result.provenance["stage"] == "refined"
+    assert result.provenance["start"] == "given"
+
+
+def test_result_is_in_the_observations_unit(result, observation):
+    assert result.forward_image.shape == observation.data.shape
+    residual = (observation.data - result.forward_image) / observation.noise
+    assert np.median(np.abs(residual)) < 1
+
+
+def test_samples_scatter_around_the_solution(result):
+    for name, value in result.lens.items():
+        chain = result.samples[name]
+        assert len(chain) == 512
+        assert abs(np.median(chain) - value) < max(chain.std(), 1e-12)
+
+
+@pytest.mark.parametrize(
+    ("start", "message"),
+    [
+        ({"e1": 0.1}, "must name theta_E"),
+        ({"theta_E": -1.0}, "theta_E must be in"),
+        ({"theta_E": 1.0, "e1": 2.0}, "e1 must be in"),
+    ],
+)
+def test_unfit_starts_are_refused(refiner, observation, start, message):
+    with pytest.raises(ValueError, match=message):
+        refiner.refine(observation, start=start)
+
+
+def test_observation_without_psf_is_refused(refiner, simulated):
+    observation = to_observation(simulated, 0)
+    observation.psf = None
+    with pytest.raises(ObservationError, match="has no PSF"):
+        refiner.refine(observation)
+
+
+def test_unknown_names_are_refused():
+    with pytest.raises(UnknownNameError, match="nosuch"):
+        LensRefiner(lens_model="nosuch")
+    with pytest.raises(ValueError, match="mask must be"):
+        LensRefiner(mask="maybe")
