@@ -46,10 +46,9 @@ _LEAST_RADIUS, _LARGEST_RADIUS = 0.5, 1.4  # of theta_E over the median radius o
 _INNERMOST = 3  # pixels: arcs closer to the centre are lost in the lens galaxy
 _SHEAR = ("gamma1", "gamma2")
 _COMPACTNESS = 2.0  # of ln chi-square, for a source larger by an Einstein radius
-_FAINTEST = 0.06  # of the source's peak: what is fainter may be light of the lens galaxy
-_TAIL = 0.02  # of the source's light that may be left out at each side
-_ROOM = 1.7  # of the frame over the extent of the source
-_SMALLEST = 6  # half a frame of the source at least, in detector pixels
+_TAIL = 0.02  # of the source's squared light beyond its extent at each side
+_ROOM = 2.5  # of the frame over the extent of the source
+_SMALLEST = 2.5  # half a frame of the source at least, in detector pixels
 _FEWEST = 6  # pixels of a ring whose percentile means something
 
 
@@ -309,36 +308,37 @@ def frames_of_source(fit: LensFit, state: RefinementState, size: int) -> SourceF
     ValueError
         If the solution has no source.
     """
-    if state.frames is None:
-        raise ValueError("the solution must have a source, got none")
-    source = fit.source(state.inversion)[0]
-    source = torch.where(source > _FAINTEST * source.max(), source, 0.0)
-    total = source.sum().clamp_min(1e-30)
+    old = state.source_frames
+    light = fit.source(state.inversion)[0].clamp_min(0) ** 2
+    total = light.sum().clamp_min(1e-30)
     edges = []
     for axis in (0, 1):
-        share = (source.sum(axis) / total).cumsum(0)
+        share = (light.sum(axis) / total).cumsum(0)
         inside = ((share > _TAIL) & (share < 1 - _TAIL)).nonzero()[:, 0]
         first, last = (int(inside[0]), int(inside[-1])) if len(inside) else (0, fit.size - 1)
         edges.append((first - 0.5, last + 1.5))
-    scale = float(state.frames.pixel_scale[0])
+    scale = float(old.pixel_scale[0])
     half = _ROOM * scale * max(last - first for first, last in edges) / 2
+    half = min(half, scale * fit.size / 2)
     half = max(half, _SMALLEST * float(fit.model.data.pixel_scale[0]))
     offset = [((first + last) / 2 - (fit.size - 1) / 2) * scale for first, last in edges]
-    centre = state.frames.centre + state.frames.centre.new_tensor([offset])
+    centre = old.centre + old.centre.new_tensor([offset])
     return SourceFrames(centre, centre.new_tensor([2 * half / size]), size)
 
 
 def _extent(fit: LensFit, state: RefinementState) -> float:
-    """Root mean square radius of the source, in Einstein radii."""
-    source = fit.source(state.inversion)[0]
-    source = torch.where(source > 0.1 * source.max(), source, 0.0)
-    weight = source / source.sum().clamp_min(1e-30)
-    index = torch.arange(fit.size, dtype=source.dtype)
+    """Root mean square radius of the squared source, in Einstein radii.
+
+    Squared, what the lens galaxy's light leaves over at the frame's edges counts little.
+    """
+    weight = fit.source(state.inversion)[0].clamp_min(0) ** 2
+    weight = weight / weight.sum().clamp_min(1e-30)
+    index = torch.arange(fit.size, dtype=weight.dtype)
     variance = 0.0
     for profile in (weight.sum(0), weight.sum(1)):
         middle = (profile * index).sum()
         variance += float((profile * (index - middle) ** 2).sum())
-    scale = 0.0 if state.frames is None else float(state.frames.pixel_scale[0])
+    scale = float(state.source_frames.pixel_scale[0])
     theta_e = float(state.values[0, fit.model.system.parameters.index_of("theta_E")])
     return math.sqrt(variance) * scale / theta_e
 

@@ -89,7 +89,7 @@ def fit_lens(
     wanted = options.start
     if values is not None:
         low, high = (float(values[0, index]) * factor for factor in _AROUND)
-        wanted = replace(wanted, theta_e_range=(low, high))
+        wanted = replace(wanted, theta_e_range=(low, high), num_peaks=min(2, wanted.num_peaks))
         values = light
     starts = [s.values for s in search_starts(model, used, light, wanted, values)]
     starts = starts[: options.num_followed]

@@ -91,6 +91,19 @@ class RefinementState:
     steps: int = 0
     covariance: Tensor | None = None
 
+    @property
+    def source_frames(self) -> SourceFrames:
+        """Frame of the source.
+
+        Raises
+        ------
+        ValueError
+            If the solution has no source.
+        """
+        if self.frames is None:
+            raise ValueError("the solution must have a source, got none")
+        return self.frames
+
 
 def _prior(parameters: list[Parameter], positive: Tensor, like: Tensor) -> tuple[Tensor, ...]:
     """Mean and precision, in step coordinates, of Gaussians as wide as the declared priors."""

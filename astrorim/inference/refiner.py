@@ -122,8 +122,6 @@ class LensRefiner:
         used = self._used(observation, model)
         values = None if start is None else self._start(start, model)
         fit, state = fit_lens(model, used, values, self.options)
-        if state.frames is None:
-            raise RuntimeError("the fit returned no source")
         generator = torch.Generator().manual_seed(seed)
         flux = batch.unit_flux[0]
         return build_reconstruction(
@@ -132,7 +130,7 @@ class LensRefiner:
             name=observation.name or "lens",
             models=(self.lens_model, self.light_model),
             values=state.values,
-            frames=state.frames,
+            frames=state.source_frames,
             source=fit.source(state.inversion),
             samples=laplace_samples(fit, state, _NUM_SAMPLES, generator),
             unit_flux=flux,
