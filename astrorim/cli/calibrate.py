@@ -3,122 +3,27 @@
 from __future__ import annotations
 
 import argparse
-import functools
 import multiprocessing
 import signal
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
 from astrorim.cli.arguments import Subparsers, add_command, natural_number, positive_integer
-from astrorim.cli.reconstruct import load_networks
+from astrorim.cli.calibration_stages import STAGES
 from astrorim.cli.simulate import create_simulator
 from astrorim.cli.terminal import progress_bar
 
 if TYPE_CHECKING:
-    from astrorim.inference.calibration import PosteriorDraws
-    from astrorim.interfaces import SimulatedLenses
     from astrorim.results.calibration import CalibrationReport
-    from astrorim.rim import RIMReconstructor
 
-__all__ = ["STAGES", "RIMStage", "Stage", "add_parser", "run", "write_report"]
+__all__ = ["add_parser", "run", "write_report"]
 
 _FIRST_SEED = 10**9
 _LENSES = "lenses"
-
-
-class Stage(Protocol):
-    """An inference that can be calibrated; pickled where several processes are to do it."""
-
-    def settings(self) -> dict[str, Any]:
-        """What the samples depend on, plain JSON types.
-
-        Returns
-        -------
-        dict
-        """
-
-    def __call__(self, simulated: SimulatedLenses) -> PosteriorDraws:
-        """Posterior samples of the only lens in a batch.
-
-        Parameters
-        ----------
-        simulated : SimulatedLenses
-            A batch of one.
-
-        Returns
-        -------
-        PosteriorDraws
-        """
-
-
-@dataclass(frozen=True)
-class RIMStage:
-    """The amortised inference by encoder and recurrence, as ``astrorim reconstruct`` does it.
-
-    Parameters
-    ----------
-    encoder, recurrence : Path or None
-        Weights; the shipped ones if None.
-    num_iterations : int
-        Rounds of the joint inference.
-    device : str
-        Where to compute: ``"auto"``, ``"cpu"`` or ``"cuda"``.
-    """
-
-    encoder: Path | None
-    recurrence: Path | None
-    num_iterations: int
-    device: str
-
-    @classmethod
-    def from_arguments(cls, args: argparse.Namespace) -> RIMStage:
-        """The stage that the options describe."""
-        return cls(args.forward_model, args.rim_model, args.num_iterations, args.device)
-
-    def settings(self) -> dict[str, Any]:
-        """Checksums of the weights, and the number of rounds; see `Stage.settings`."""
-        reconstructor = _networks(self.encoder, self.recurrence, self.device)
-        return {
-            "encoder": reconstructor.encoder.sha256,
-            "recurrence": reconstructor.recurrence.sha256,
-            "num_iterations": self.num_iterations,
-        }
-
-    def __call__(self, simulated: SimulatedLenses) -> PosteriorDraws:
-        """Samples of the Gaussian posterior; see `Stage`."""
-        from astrorim.inference.calibration import PosteriorDraws
-        from astrorim.interchange import to_observation
-
-        reconstructor = _networks(self.encoder, self.recurrence, self.device)
-        # a seed of its own for each lens, or all ranks would share the draws' errors
-        result = reconstructor.reconstruct(
-            to_observation(simulated, 0),
-            num_iterations=self.num_iterations,
-            seed=int(simulated.index[0]),
-        )
-        return PosteriorDraws(result.samples)
-
-
-STAGES: Mapping[str, Callable[[argparse.Namespace], Stage]] = {"rim": RIMStage.from_arguments}
-"""What can be calibrated, by name: each is made from the command's options."""
-
-
-@functools.lru_cache(maxsize=1)
-def _networks(encoder: Path | None, recurrence: Path | None, device: str) -> RIMReconstructor:
-    """Loaded once in each process."""
-    chosen = argparse.Namespace(
-        forward_model=encoder,
-        rim_model=recurrence,
-        lens_model=None,
-        light_model=None,
-        device=device,
-    )
-    return load_networks(chosen)
 
 
 _DESCRIPTION = """\
@@ -135,6 +40,7 @@ that are new. A lens that fails is counted and named, and does not stop the othe
 
 _EXAMPLES = """\
   astrorim calibrate --simulator foundation --lenses 200 --output-dir calibration
+  astrorim calibrate --simulator foundation --stage map --workers 2 --output-dir map
   astrorim calibrate --simulator realistic --lenses 500 --workers 8 --output-dir realistic"""
 
 
@@ -163,7 +69,8 @@ def add_parser(commands: Subparsers) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--stage", choices=tuple(STAGES), default="rim",
-        help="which posterior: rim, the networks' (default: rim)",
+        help="which posterior: rim, the networks', or map, the Gaussian around the best fit "
+        "(default: rim)",
     )  # fmt: skip
     parser.add_argument(
         "--output-dir", "--output", type=Path, required=True, metavar="DIR",
@@ -176,6 +83,16 @@ def add_parser(commands: Subparsers) -> None:
     parser.add_argument(
         "--workers", "--jobs", type=positive_integer, default=1, metavar="N",
         help="processes that infer lenses, each in one thread (default: 1)",
+    )  # fmt: skip
+    group = parser.add_argument_group("refinement")
+    group.add_argument(
+        "--start-error", type=float, metavar="FRACTION",
+        help="begin at the true Einstein radius made wrong by this fraction, one lens larger "
+        "and the next smaller, with round shape: tests the descent without the blind start",
+    )  # fmt: skip
+    group.add_argument(
+        "--source-size", type=positive_integer, default=32, metavar="N",
+        help="side of the source image, pixels (default: 32)",
     )  # fmt: skip
     group = parser.add_argument_group("networks")
     group.add_argument(

@@ -38,10 +38,14 @@ class PosteriorDraws:
         Samples of a chain in its order, chains one after the other.
     effective_size : mapping of str to float, optional
         Number of independent samples that they are worth; S where it is left out.
+    statistics : mapping of str to float, optional
+        Other numbers of the inference that are worth keeping, for example
+        ``reduced_chi2`` and ``seconds``.
     """
 
     samples: Mapping[str, np.ndarray]
     effective_size: Mapping[str, float] = field(default_factory=dict)
+    statistics: Mapping[str, float] = field(default_factory=dict)
 
 
 class InferPosterior(Protocol):
@@ -189,7 +193,7 @@ def _infer_one(simulator: Simulator, infer: InferPosterior, seed: int, index: in
     bad = [name for name, chain in samples.items() if not np.isfinite(chain).all()]
     if bad:
         return LensDraws(truth, reason=f"samples of {', '.join(bad)} are not finite")
-    return LensDraws(truth, samples, drawn.effective_size)
+    return LensDraws(truth, samples, drawn.effective_size, drawn.statistics)
 
 
 def _report(

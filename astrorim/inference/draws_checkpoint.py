@@ -18,7 +18,7 @@ from astrorim.exceptions import CheckpointError
 __all__ = ["DrawsCheckpoint", "LensDraws"]
 
 _SETTINGS = "settings.json"
-_FORMAT_VERSION = 1
+_FORMAT_VERSION = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +34,8 @@ class LensDraws:
     effective_size : mapping of str to float, optional
         Number of independent samples that each parameter's samples are worth; S where it
         is left out.
+    statistics : mapping of str to float, optional
+        Other numbers of the inference, for example ``reduced_chi2``.
     reason : str, optional
         Why there are no samples; empty where there are.
     """
@@ -41,6 +43,7 @@ class LensDraws:
     truth: Mapping[str, float]
     samples: Mapping[str, np.ndarray] = field(default_factory=dict)
     effective_size: Mapping[str, float] = field(default_factory=dict)
+    statistics: Mapping[str, float] = field(default_factory=dict)
     reason: str = ""
 
 
@@ -126,6 +129,8 @@ class DrawsCheckpoint:
             names=np.array(names, dtype=np.str_),
             samples=np.array([draws.samples[name] for name in names], dtype=float),
             effective_size=np.array(sizes, dtype=float),
+            statistics_names=np.array(list(draws.statistics), dtype=np.str_),
+            statistics=np.array(list(draws.statistics.values()), dtype=float),
             reason=np.array(draws.reason),
         )
         _write_whole(self.path(index), buffer.getvalue())
@@ -156,10 +161,12 @@ class DrawsCheckpoint:
                 names = held["names"].tolist()
                 sizes = zip(names, held["effective_size"].tolist(), strict=True)
                 truth = zip(held["truth_names"].tolist(), held["truth"].tolist(), strict=True)
+                others = held["statistics_names"].tolist(), held["statistics"].tolist()
                 return LensDraws(
                     truth=dict(truth),
                     samples=dict(zip(names, held["samples"], strict=True)),
                     effective_size={name: size for name, size in sizes if np.isfinite(size)},
+                    statistics=dict(zip(*others, strict=True)),
                     reason=str(held["reason"]),
                 )
         except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:

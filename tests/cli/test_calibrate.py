@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from astropy.table import Table
 
-from astrorim.cli import calibrate, main
+from astrorim.cli import calibrate, calibration_stages, main
 from astrorim.inference.calibration import PosteriorDraws
 from astrorim.results.calibration import measure_calibration
 
@@ -62,7 +62,7 @@ def test_lenses_have_draws_of_their_own(networks, tmp_path):
     from astrorim.plugins import load_plugins
 
     encoder, recurrence = networks[1], networks[3]
-    stage = calibrate.RIMStage(encoder, recurrence, 1, "cpu")
+    stage = calibration_stages.RIMStage(encoder, recurrence, 1, "cpu")
     simulator = load_plugins().simulators.create("foundation")
     scaled = []
     for start in range(2):

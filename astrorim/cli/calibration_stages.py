@@ -1,0 +1,170 @@
+"""The inferences that ``astrorim calibrate`` can judge."""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from astrorim.cli.reconstruct import load_networks
+
+if TYPE_CHECKING:
+    from astrorim.inference.calibration import PosteriorDraws
+    from astrorim.interfaces import SimulatedLenses
+    from astrorim.rim import RIMReconstructor
+
+__all__ = ["STAGES", "MapStage", "RIMStage", "Stage"]
+
+
+class Stage(Protocol):
+    """An inference that can be calibrated; pickled where several processes are to do it."""
+
+    def settings(self) -> dict[str, Any]:
+        """What the samples depend on, plain JSON types.
+
+        Returns
+        -------
+        dict
+        """
+
+    def __call__(self, simulated: SimulatedLenses) -> PosteriorDraws:
+        """Posterior samples of the only lens in a batch.
+
+        Parameters
+        ----------
+        simulated : SimulatedLenses
+            A batch of one.
+
+        Returns
+        -------
+        PosteriorDraws
+        """
+
+
+@dataclass(frozen=True)
+class RIMStage:
+    """The amortised inference by encoder and recurrence, as ``astrorim reconstruct`` does it.
+
+    Parameters
+    ----------
+    encoder, recurrence : Path or None
+        Weights; the shipped ones if None.
+    num_iterations : int
+        Rounds of the joint inference.
+    device : str
+        Where to compute: ``"auto"``, ``"cpu"`` or ``"cuda"``.
+    """
+
+    encoder: Path | None
+    recurrence: Path | None
+    num_iterations: int
+    device: str
+
+    @classmethod
+    def from_arguments(cls, args: argparse.Namespace) -> RIMStage:
+        """The stage that the options describe."""
+        return cls(args.forward_model, args.rim_model, args.num_iterations, args.device)
+
+    def settings(self) -> dict[str, Any]:
+        """Checksums of the weights, and the number of rounds; see `Stage.settings`."""
+        reconstructor = _networks(self.encoder, self.recurrence, self.device)
+        return {
+            "encoder": reconstructor.encoder.sha256,
+            "recurrence": reconstructor.recurrence.sha256,
+            "num_iterations": self.num_iterations,
+        }
+
+    def __call__(self, simulated: SimulatedLenses) -> PosteriorDraws:
+        """Samples of the Gaussian posterior; see `Stage`."""
+        from astrorim.inference.calibration import PosteriorDraws
+        from astrorim.interchange import to_observation
+
+        reconstructor = _networks(self.encoder, self.recurrence, self.device)
+        # a seed of its own for each lens, or all ranks would share the draws' errors
+        result = reconstructor.reconstruct(
+            to_observation(simulated, 0),
+            num_iterations=self.num_iterations,
+            seed=int(simulated.index[0]),
+        )
+        return PosteriorDraws(result.samples)
+
+
+@dataclass(frozen=True)
+class MapStage:
+    """The refinement, and the Gaussian around its solution.
+
+    Lens and light are modelled as the simulator declares them.
+
+    Parameters
+    ----------
+    source_size : int
+        Side of the source image, pixels.
+    start_error : float or None
+        Fraction by which the start's Einstein radius is wrong; the start is blind if None.
+    """
+
+    source_size: int
+    start_error: float | None
+
+    @classmethod
+    def from_arguments(cls, args: argparse.Namespace) -> MapStage:
+        """The stage that the options describe."""
+        if args.start_error is not None and not 0 <= args.start_error < 1:
+            args.parser.error(f"--start-error must be in [0, 1), got {args.start_error}")
+        return cls(args.source_size, args.start_error)
+
+    def settings(self) -> dict[str, Any]:
+        """The options; see `Stage.settings`."""
+        return {"source_size": self.source_size, "start_error": self.start_error}
+
+    def __call__(self, simulated: SimulatedLenses) -> PosteriorDraws:
+        """Samples of the Gaussian around the solution; see `Stage`."""
+        from astrorim.inference import LensRefiner
+        from astrorim.inference.calibration import PosteriorDraws
+        from astrorim.inference.lens_search import SearchOptions
+        from astrorim.interchange import to_observation
+
+        refiner = LensRefiner(
+            lens_model=simulated.lens_model,
+            light_model=simulated.light_model,
+            mask="own",
+            options=SearchOptions(source_size=self.source_size),
+        )
+        index = int(simulated.index[0])
+        start = None
+        if self.start_error is not None:
+            factor = 1 + (self.start_error if index % 2 else -self.start_error)
+            start = {"theta_E": float(simulated.lens["theta_E"][0]) * factor}
+        began = time.perf_counter()
+        result = refiner.refine(to_observation(simulated, 0), start=start, seed=index)
+        statistics = {
+            "reduced_chi2": result.reduced_chi2,
+            "flags": len(result.flags),
+            "seconds": time.perf_counter() - began,
+            **{f"best_{name}": value for name, value in result.lens.items()},
+        }
+        return PosteriorDraws(result.samples, statistics=statistics)
+
+
+STAGES: Mapping[str, Callable[[argparse.Namespace], Stage]] = {
+    "rim": RIMStage.from_arguments,
+    "map": MapStage.from_arguments,
+}
+"""What can be calibrated, by name: each is made from the command's options."""
+
+
+@functools.lru_cache(maxsize=1)
+def _networks(encoder: Path | None, recurrence: Path | None, device: str) -> RIMReconstructor:
+    """Loaded once in each process."""
+    chosen = argparse.Namespace(
+        forward_model=encoder,
+        rim_model=recurrence,
+        lens_model=None,
+        light_model=None,
+        device=device,
+    )
+    return load_networks(chosen)
