@@ -86,6 +86,14 @@ def add_parser(commands: Subparsers) -> None:
     )  # fmt: skip
     group = parser.add_argument_group("refinement")
     group.add_argument(
+        "--lens-model", default="sie+shear", metavar="NAME",
+        help="registered lens model, or a sum (default: sie+shear)",
+    )  # fmt: skip
+    group.add_argument(
+        "--light", metavar="NAME",
+        help="registered lens-light model, or a sum (default: the simulator's)",
+    )  # fmt: skip
+    group.add_argument(
         "--start-error", type=float, metavar="FRACTION",
         help="begin at the true Einstein radius made wrong by this fraction, one lens larger "
         "and the next smaller, with round shape: tests the descent without the blind start",

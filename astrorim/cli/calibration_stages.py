@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import functools
 import time
 from collections.abc import Callable, Mapping
@@ -97,16 +98,20 @@ class RIMStage:
 class MapStage:
     """The refinement, and the Gaussian around its solution.
 
-    Lens and light are modelled as the simulator declares them.
-
     Parameters
     ----------
+    lens_model : str
+        Registered lens model, or a sum.
+    light_model : str or None
+        Registered lens-light model, or a sum; the simulator's if None.
     source_size : int
         Side of the source image, pixels.
     start_error : float or None
         Fraction by which the start's Einstein radius is wrong; the start is blind if None.
     """
 
+    lens_model: str
+    light_model: str | None
     source_size: int
     start_error: float | None
 
@@ -115,11 +120,11 @@ class MapStage:
         """The stage that the options describe."""
         if args.start_error is not None and not 0 <= args.start_error < 1:
             args.parser.error(f"--start-error must be in [0, 1), got {args.start_error}")
-        return cls(args.source_size, args.start_error)
+        return cls(args.lens_model, args.light, args.source_size, args.start_error)
 
     def settings(self) -> dict[str, Any]:
         """The options; see `Stage.settings`."""
-        return {"source_size": self.source_size, "start_error": self.start_error}
+        return dataclasses.asdict(self)
 
     def __call__(self, simulated: SimulatedLenses) -> PosteriorDraws:
         """Samples of the Gaussian around the solution; see `Stage`."""
@@ -129,8 +134,8 @@ class MapStage:
         from astrorim.interchange import to_observation
 
         refiner = LensRefiner(
-            lens_model=simulated.lens_model,
-            light_model=simulated.light_model,
+            lens_model=self.lens_model,
+            light_model=self.light_model or simulated.light_model,
             mask="own",
             options=SearchOptions(source_size=self.source_size),
         )

@@ -46,8 +46,7 @@ _LEAST_RADIUS, _LARGEST_RADIUS = 0.5, 1.4  # of theta_E over the median radius o
 _INNERMOST = 3  # pixels: arcs closer to the centre are lost in the lens galaxy
 _SHEAR = ("gamma1", "gamma2")
 _COMPACTNESS = 2.0  # of ln chi-square, for a source larger by an Einstein radius
-_TAIL = 0.02  # of the source's squared light beyond its extent at each side
-_ROOM = 2.5  # of the frame over the extent of the source
+_NARROWER = 1.4  # each frame of the source that is tried than the one before
 _SMALLEST = 2.5  # half a frame of the source at least, in detector pixels
 _FEWEST = 6  # pixels of a ring whose percentile means something
 
@@ -288,7 +287,9 @@ def incredibility(fit: LensFit, state: RefinementState) -> float:
 
 
 def frames_of_source(fit: LensFit, state: RefinementState, size: int) -> SourceFrames:
-    """Frame around the source of a solution, with room at its sides.
+    """Frame around the source of a solution, as wide as the evidence has it.
+
+    A wide frame holds the faint outskirts, a narrow one resolves the core.
 
     Parameters
     ----------
@@ -302,28 +303,26 @@ def frames_of_source(fit: LensFit, state: RefinementState, size: int) -> SourceF
     Returns
     -------
     SourceFrames
-
-    Raises
-    ------
-    ValueError
-        If the solution has no source.
     """
     old = state.source_frames
     light = fit.source(state.inversion)[0].clamp_min(0) ** 2
-    total = light.sum().clamp_min(1e-30)
-    edges = []
-    for axis in (0, 1):
-        share = (light.sum(axis) / total).cumsum(0)
-        inside = ((share > _TAIL) & (share < 1 - _TAIL)).nonzero()[:, 0]
-        first, last = (int(inside[0]), int(inside[-1])) if len(inside) else (0, fit.size - 1)
-        edges.append((first - 0.5, last + 1.5))
+    light = light / light.sum().clamp_min(1e-30)
+    index = torch.arange(fit.size, dtype=light.dtype) - (fit.size - 1) / 2
     scale = float(old.pixel_scale[0])
-    half = _ROOM * scale * max(last - first for first, last in edges) / 2
-    half = min(half, scale * fit.size / 2)
-    half = max(half, _SMALLEST * float(fit.model.data.pixel_scale[0]))
-    offset = [((first + last) / 2 - (fit.size - 1) / 2) * scale for first, last in edges]
-    centre = old.centre + old.centre.new_tensor([offset])
-    return SourceFrames(centre, centre.new_tensor([2 * half / size]), size)
+    middle = torch.stack([(light.sum(0) * index).sum(), (light.sum(1) * index).sum()])
+    centre = old.centre + scale * middle
+    half = scale * fit.size / 2
+    least = min(half, _SMALLEST * float(fit.model.data.pixel_scale[0]))
+    best, best_evidence = None, -math.inf
+    while half >= least and (best is None or half > 0.3 * float(best.pixel_scale) * size / 2):
+        frames = SourceFrames(centre, centre.new_tensor([2 * half / fit.size]), fit.size)
+        problem = fit.problem(state.values, frames)
+        evidence = problem.invert(problem.best_strength(tolerance=0.2)).log_evidence
+        if evidence > best_evidence:
+            best = SourceFrames(centre, centre.new_tensor([2 * half / size]), size)
+            best_evidence = evidence
+        half /= _NARROWER
+    return best or SourceFrames(centre, centre.new_tensor([2 * half / size]), size)
 
 
 def _extent(fit: LensFit, state: RefinementState) -> float:

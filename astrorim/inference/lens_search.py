@@ -20,6 +20,7 @@ from astrorim.inference.blind_start import (
 from astrorim.inference.coarse_images import central_model, coarse_model
 from astrorim.inference.lens_fit import LensFit
 from astrorim.inference.refinement import RefinementOptions, refine
+from astrorim.lensing.interpolation import SourceFrames
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -94,9 +95,11 @@ def fit_lens(
     starts = [s.values for s in search_starts(model, used, light, wanted, values)]
     starts = starts[: options.num_followed]
     model, used = central_model(model, used, _reach(model, used, light, starts))
-    middle, best = _best_of(model, used, starts, round(0.75 * options.source_size))
+    best = _best_of(model, used, starts, round(0.75 * options.source_size))
     fit = LensFit(model, used, options.source_size)
-    frames = frames_of_source(middle, best, options.source_size)
+    frames = best.source_frames
+    scale = frames.pixel_scale * frames.size / options.source_size
+    frames = SourceFrames(frames.centre, scale, options.source_size)
     steps = RefinementOptions(max_steps=options.max_steps, tolerance=0.2, tempered=False)
     return fit, refine(fit, best.values, frames, options=steps)
 
@@ -114,7 +117,7 @@ def _reach(model: ForwardModel, used: Tensor, light: Tensor, starts: list[Tensor
 
 def _best_of(
     model: ForwardModel, used: Tensor, starts: list[Tensor], size: int
-) -> tuple[LensFit, RefinementState]:
+) -> RefinementState:
     """The most credible start, followed on the image's own pixels."""
     middle = coarse_model(model, 1)
     fit = LensFit(middle, used, size)
@@ -130,4 +133,4 @@ def _best_of(
         for state in states
         if incredibility(fit, state) < least + _WORTH_FOLLOWING
     ]
-    return fit, ranked(fit, followed)[0]
+    return ranked(fit, followed)[0]

@@ -88,7 +88,7 @@ def test_what_cannot_be_written_leaves_the_old_file(store, monkeypatch):
 def test_settings_are_kept_as_text(store):
     text = (store.directory / "settings.json").read_text(encoding="utf-8")
     assert json.loads(text) == {
-        "format_version": 1,
+        "format_version": 2,
         "simulator": "toy",
         "seed": 10**9,
         "sizes": [1, 2],
