@@ -143,13 +143,15 @@ class MapStage:
         start = None
         if self.start_error is not None:
             factor = 1 + (self.start_error if index % 2 else -self.start_error)
-            start = {"theta_E": float(simulated.lens["theta_E"][0]) * factor}
+            start = {"theta_E": _einstein_radius(simulated) * factor}
         began = time.perf_counter()
         result = refiner.refine(to_observation(simulated, 0), start=start, seed=index)
         statistics = {
             "reduced_chi2": result.reduced_chi2,
             "flags": len(result.flags),
             "seconds": time.perf_counter() - began,
+            "einstein_radius": _einstein_radius(simulated),
+            "true_reduced_chi2": _true_reduced_chi2(simulated),
             **{f"best_{name}": value for name, value in result.lens.items()},
         }
         return PosteriorDraws(result.samples, statistics=statistics)
@@ -160,6 +162,18 @@ STAGES: Mapping[str, Callable[[argparse.Namespace], Stage]] = {
     "map": MapStage.from_arguments,
 }
 """What can be calibrated, by name: each is made from the command's options."""
+
+
+def _einstein_radius(simulated: SimulatedLenses) -> float:
+    """Einstein radius of the only lens, arcsec; of a complex one the effective one."""
+    effective = simulated.metadata.get("effective_einstein_radius")
+    return float((simulated.lens["theta_E"] if effective is None else effective)[0])
+
+
+def _true_reduced_chi2(simulated: SimulatedLenses) -> float:
+    """Of the image without noise, by the noise map handed in: the best that a fit may reach."""
+    residual = (simulated.image[0] - simulated.noise_free[0]) / simulated.noise[0]
+    return float((residual**2).mean())
 
 
 @functools.lru_cache(maxsize=1)

@@ -15,6 +15,7 @@ import torch
 
 from astrorim.inference.coarse_images import coarse_mask, coarse_model
 from astrorim.inference.lens_fit import LensFit
+from astrorim.inference.light_fit import smoothed
 from astrorim.inference.refinement import RefinementOptions, evaluate, refine
 from astrorim.lensing.interpolation import SourceFrames
 from astrorim.lensing.system import LIGHT_PREFIX
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 __all__ = [
     "StartOptions",
     "arc_radii",
-    "fit_light",
     "frames_of_source",
     "incredibility",
     "ranked",
@@ -39,16 +39,15 @@ __all__ = [
 ]
 
 
-_CENTRAL = 0.4  # arcsec from the middle of the frame within which the lens galaxy peaks
 _COMPACT = 0.7  # half a frame of the source at most, in Einstein radii, to begin with
 _ROUNDER = 0.5  # ellipticity of the mass over that of the light, to begin with
 _LEAST_RADIUS, _LARGEST_RADIUS = 0.5, 1.4  # of theta_E over the median radius of arcs
 _INNERMOST = 3  # pixels: arcs closer to the centre are lost in the lens galaxy
 _SHEAR = ("gamma1", "gamma2")
 _COMPACTNESS = 2.0  # of ln chi-square, for a source larger by an Einstein radius
-_NARROWER = 1.4  # each frame of the source that is tried than the one before
-_SMALLEST = 2.5  # half a frame of the source at least, in detector pixels
-_FEWEST = 6  # pixels of a ring whose percentile means something
+_WIDEST = 1.4  # half a frame of the source at most, in Einstein radii
+_WIDE = 1.2  # the same, where the frame is stretched to resolve the core
+_STRETCHES = (0.0, 2.5, 6.0, 15.0, 40.0)
 
 
 @dataclass(frozen=True)
@@ -89,7 +88,7 @@ class StartOptions:
 
 
 def source_frames(
-    model: ForwardModel, values: Tensor, size: int, largest: float = 1.4
+    model: ForwardModel, values: Tensor, size: int, largest: float = _WIDEST
 ) -> SourceFrames:
     """Frame of the source at some parameters, the lens light in them subtracted.
 
@@ -120,86 +119,6 @@ def source_frames(
     )
     limit = 2 * largest * values[:, names.index("theta_E")] / size
     return SourceFrames(frames.centre, torch.minimum(frames.pixel_scale, limit), size)
-
-
-def _neutral(model: ForwardModel) -> Tensor:
-    """Middle of each parameter's prior (1, P), positive ones in the logarithm."""
-    values = []
-    for parameter in model.system.parameters:
-        low, high = parameter.prior
-        values.append(math.sqrt(low * high) if low > 0 else (low + high) / 2)
-    return model.data.image.new_tensor([values])
-
-
-def fit_light(
-    model: ForwardModel, used: Tensor, values: Tensor | None = None, *, max_steps: int = 20
-) -> Tensor:
-    """Fit the lens galaxy's light alone, arcs masked.
-
-    Parameters
-    ----------
-    model : ForwardModel
-        Of one image.
-    used : Tensor, (H, W), bool
-        Which pixels count.
-    values : Tensor, (1, P), optional
-        Start; the middle of the priors, and a round galaxy, without it.
-    max_steps : int, optional
-        Evaluations of each of the four fits.
-
-    Returns
-    -------
-    Tensor, (1, P)
-        Parameters, those of the lens as they were.
-    """
-    blind = values is None
-    values = _neutral(model) if values is None else values
-    if model.system.light is None:
-        return values
-    held = tuple(p.name for p in model.system.lens.parameters)
-    options = RefinementOptions(max_steps=max_steps, tolerance=1.0)
-    kept = used & ~_brighter_than_within(model, used)
-    for i in range(4):
-        fit = LensFit(model, kept, 0)
-        # Round at first: an ellipse would follow the arcs.
-        also = (f"{LIGHT_PREFIX}e1", f"{LIGHT_PREFIX}e2") if blind and i == 0 else ()
-        state = refine(fit, values, None, held=held + also, options=options)
-        values = state.values
-        image = model.lens_light(values)[0]
-        residual = (model.data.image[0] - image) / model.data.noise[0]
-        smooth = _smoothed(residual)
-        # The model errs in proportion to the light, most in the core.
-        error = torch.hypot(torch.ones_like(image), 0.1 * image / model.data.noise[0])
-        kept = used & (smooth < 1.5 * error)
-        if int(kept.sum()) < 0.1 * int(used.sum()):
-            break
-    return values
-
-
-def _brighter_than_within(model: ForwardModel, used: Tensor) -> Tensor:
-    """Pixels (H, W) brighter than a galaxy may be whose light falls outwards: arcs.
-
-    The galaxy's light at a radius is no more than the least, over the smaller radii, of the
-    30th percentile around the circle.
-    """
-    data, m = model.data, model.margin
-    inner = (0, slice(m, m + model.shape[0]), slice(m, m + model.shape[1]))
-    x, y = (position[inner] for position in model.positions(1))
-    smooth = _smoothed(data.image[0])
-    scale = float(data.pixel_scale[0])
-    central = used & (torch.hypot(x, y) < _CENTRAL)
-    if not bool(central.any()):
-        return torch.zeros_like(used)
-    peak = int(torch.where(central, smooth, -torch.inf).argmax())
-    ring = (torch.hypot(x - x.flatten()[peak], y - y.flatten()[peak]) / scale).long()
-    ceiling = torch.full_like(smooth, torch.inf)
-    least = torch.inf
-    for i in range(int(ring.max()) + 1):
-        here = (ring == i) & used
-        if int(here.sum()) > _FEWEST:
-            least = min(least, float(smooth[here].quantile(0.3)))
-        ceiling[ring == i] = least
-    return smooth > 1.2 * ceiling + 2 * data.noise[0] / 3
 
 
 @torch.no_grad()
@@ -287,9 +206,10 @@ def incredibility(fit: LensFit, state: RefinementState) -> float:
 
 
 def frames_of_source(fit: LensFit, state: RefinementState, size: int) -> SourceFrames:
-    """Frame around the source of a solution, as wide as the evidence has it.
+    """Frame around the source of a solution, as stretched as the evidence has it.
 
-    A wide frame holds the faint outskirts, a narrow one resolves the core.
+    The frame holds the faint outskirts of the arcs, or what the fit of the lens galaxy's
+    light would take for its own; stretched, it resolves the source's core as well.
 
     Parameters
     ----------
@@ -304,42 +224,40 @@ def frames_of_source(fit: LensFit, state: RefinementState, size: int) -> SourceF
     -------
     SourceFrames
     """
-    old = state.source_frames
-    light = fit.source(state.inversion)[0].clamp_min(0) ** 2
-    light = light / light.sum().clamp_min(1e-30)
-    index = torch.arange(fit.size, dtype=light.dtype) - (fit.size - 1) / 2
-    scale = float(old.pixel_scale[0])
-    middle = torch.stack([(light.sum(0) * index).sum(), (light.sum(1) * index).sum()])
-    centre = old.centre + scale * middle
-    half = scale * fit.size / 2
-    least = min(half, _SMALLEST * float(fit.model.data.pixel_scale[0]))
+    centre = _middle(fit, state)[0]
+    theta_e = state.values[:, fit.model.system.parameters.index_of("theta_E")]
+    half = torch.maximum(_WIDE * theta_e, state.source_frames.half)
     best, best_evidence = None, -math.inf
-    while half >= least and (best is None or half > 0.3 * float(best.pixel_scale) * size / 2):
-        frames = SourceFrames(centre, centre.new_tensor([2 * half / fit.size]), fit.size)
+    for stretch in _STRETCHES:
+        frames = SourceFrames(centre, 2 * half / fit.size, fit.size, stretch)
         problem = fit.problem(state.values, frames)
         evidence = problem.invert(problem.best_strength(tolerance=0.2)).log_evidence
         if evidence > best_evidence:
-            best = SourceFrames(centre, centre.new_tensor([2 * half / size]), size)
-            best_evidence = evidence
-        half /= _NARROWER
-    return best or SourceFrames(centre, centre.new_tensor([2 * half / size]), size)
+            best, best_evidence = stretch, evidence
+        elif best_evidence > -math.inf:
+            break
+    return SourceFrames(centre, 2 * half / size, size, best or 0.0)
 
 
-def _extent(fit: LensFit, state: RefinementState) -> float:
-    """Root mean square radius of the squared source, in Einstein radii.
+def _middle(fit: LensFit, state: RefinementState) -> tuple[Tensor, Tensor]:
+    """Centre (1, 2) and root mean square radius (1,) of the squared source, arcsec.
 
     Squared, what the lens galaxy's light leaves over at the frame's edges counts little.
     """
-    weight = fit.source(state.inversion)[0].clamp_min(0) ** 2
+    frames = state.source_frames
+    x, y = frames.coordinates()
+    slopes = frames.pixels_per_arcsec(x, y)
+    weight = fit.source(state.inversion).clamp_min(0) ** 2 / (slopes[0] * slopes[1])
     weight = weight / weight.sum().clamp_min(1e-30)
-    index = torch.arange(fit.size, dtype=weight.dtype)
-    variance = 0.0
-    for profile in (weight.sum(0), weight.sum(1)):
-        middle = (profile * index).sum()
-        variance += float((profile * (index - middle) ** 2).sum())
-    scale = float(state.source_frames.pixel_scale[0])
+    centre = torch.stack([(weight * x).sum(), (weight * y).sum()])
+    variance = (weight * ((x - centre[0]) ** 2 + (y - centre[1]) ** 2)).sum()
+    return centre[None], variance.sqrt()[None]
+
+
+def _extent(fit: LensFit, state: RefinementState) -> float:
+    """Root mean square radius of the squared source, in Einstein radii."""
     theta_e = float(state.values[0, fit.model.system.parameters.index_of("theta_E")])
-    return math.sqrt(variance) * scale / theta_e
+    return float(_middle(fit, state)[1]) / theta_e
 
 
 def _trials(
@@ -382,12 +300,6 @@ def _trials(
     return trials
 
 
-def _smoothed(image: Tensor) -> Tensor:
-    """Mean over 3 x 3 pixels."""
-    pool = torch.nn.functional.avg_pool2d
-    return pool(image[None, None], 3, 1, 1, count_include_pad=False)[0, 0]
-
-
 def arc_radii(
     model: ForwardModel, used: Tensor, values: Tensor, levels: tuple[float, ...]
 ) -> list[float] | None:
@@ -416,7 +328,7 @@ def arc_radii(
     inner = (0, slice(m, m + model.shape[0]), slice(m, m + model.shape[1]))
     x, y = (position[inner] for position in model.positions(1))
     radius = torch.hypot(x - x0, y - y0).flatten()
-    smooth = _smoothed(torch.where(used, data.image[0] - light, 0.0))
+    smooth = smoothed(torch.where(used, data.image[0] - light, 0.0))
     # A tenth of the light is what the fit of the lens galaxy may be wrong by.
     arcs = used & (smooth > torch.hypot(2 * noise, 0.1 * light))
     outside = radius > _INNERMOST * float(data.pixel_scale[0])

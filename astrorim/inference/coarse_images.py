@@ -14,7 +14,7 @@ from astrorim.lensing.forward import ForwardModel, ImageData
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["central_model", "coarse_mask", "coarse_model"]
+__all__ = ["central_model", "coarse_mask", "coarse_model", "with_image"]
 
 
 def _padded(image: Tensor, factor: int, value: float = 0.0) -> Tensor:
@@ -112,3 +112,15 @@ def central_model(
         middle=model.middle,
     )
     return central, used[part]
+
+
+def with_image(model: ForwardModel, image: Tensor) -> ForwardModel:
+    """The same model of another image (B, H, W), flux per pixel."""
+    return ForwardModel(
+        model.system,
+        replace(model.data, image=image),
+        supersampling=model.supersampling,
+        light_supersampling=model.light_supersampling,
+        interpolation=model.interpolation,
+        middle=model.middle,
+    )

@@ -56,9 +56,7 @@ def source_design(model: ForwardModel, values: Tensor, frames: SourceFrames) -> 
     beta_x, beta_y = model.trace(values)
     n, k, sampling = frames.size, model.supersampling, model.sampling
     rows, columns = (side * sampling // k for side in beta_x.shape[-2:])
-    scale = frames.pixel_scale[:, None, None]
-    u = ((beta_x - frames.centre[:, 0, None, None]) / scale + (n - 1) / 2)[0]
-    v = ((beta_y - frames.centre[:, 1, None, None]) / scale + (n - 1) / 2)[0]
+    u, v = (place[0] for place in frames.pixels(beta_x, beta_y))
     coarse = k // sampling
     row = torch.arange(u.shape[0], device=u.device) // coarse
     column = torch.arange(u.shape[1], device=u.device) // coarse
@@ -142,6 +140,10 @@ class LensFit:
     def num_pixels(self) -> int:
         """Number of fitted pixels."""
         return len(self._data)
+
+    def whitened_residual(self, images: Tensor) -> Tensor:
+        """Data minus model images (..., H, W), in units of the noise, on the fitted pixels."""
+        return self._data - self._whitened(images)
 
     def _whitened(self, images: Tensor) -> Tensor:
         return images[..., self.used] * self._weight

@@ -10,7 +10,6 @@ import torch
 from astrorim.inference.blind_start import (
     StartOptions,
     arc_radii,
-    fit_light,
     frames_of_source,
     incredibility,
     ranked,
@@ -19,8 +18,8 @@ from astrorim.inference.blind_start import (
 )
 from astrorim.inference.coarse_images import central_model, coarse_model
 from astrorim.inference.lens_fit import LensFit
+from astrorim.inference.light_fit import fit_light, refit_light
 from astrorim.inference.refinement import RefinementOptions, refine
-from astrorim.lensing.interpolation import SourceFrames
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -98,8 +97,8 @@ def fit_lens(
     best = _best_of(model, used, starts, round(0.75 * options.source_size))
     fit = LensFit(model, used, options.source_size)
     frames = best.source_frames
-    scale = frames.pixel_scale * frames.size / options.source_size
-    frames = SourceFrames(frames.centre, scale, options.source_size)
+    size = options.source_size
+    frames = frames._replace(pixel_scale=2 * frames.half / size, size=size)
     steps = RefinementOptions(max_steps=options.max_steps, tolerance=0.2, tempered=False)
     return fit, refine(fit, best.values, frames, options=steps)
 
@@ -129,7 +128,7 @@ def _best_of(
     least = min(incredibility(fit, state) for state in states)
     steps = replace(steps, tempered=False)
     followed = [
-        refine(fit, state.values, frames_of_source(fit, state, size), options=steps)
+        refine(fit, refit_light(fit, state), frames_of_source(fit, state, size), options=steps)
         for state in states
         if incredibility(fit, state) < least + _WORTH_FOLLOWING
     ]

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from astrorim.lensing.interpolation import SourceFrames
     from astrorim.parameters import Parameter
 
-__all__ = ["RefinementOptions", "RefinementState", "evaluate", "refine"]
+__all__ = ["RefinementOptions", "RefinementState", "evaluate", "parameter_prior", "refine"]
 
 _STEP_LIMIT = 0.5  # of a coordinate, in standard deviations of its prior
 _LARGEST_LENS_STEP = 0.1  # of a lens parameter, or of its logarithm
@@ -105,8 +105,25 @@ class RefinementState:
         return self.frames
 
 
-def _prior(parameters: list[Parameter], positive: Tensor, like: Tensor) -> tuple[Tensor, ...]:
-    """Mean and precision, in step coordinates, of Gaussians as wide as the declared priors."""
+def parameter_prior(
+    parameters: list[Parameter], positive: Tensor, like: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Gaussians as wide as the declared priors.
+
+    Parameters
+    ----------
+    parameters : list of Parameter
+        Of the non-linear parameters.
+    positive : Tensor, (Q,), bool
+        Which of them step in their logarithm.
+    like : Tensor
+        Of the dtype that the mean is rounded to.
+
+    Returns
+    -------
+    mean, precision : Tensor, (Q,)
+        In step coordinates, float64.
+    """
     edges = torch.tensor([p.prior for p in parameters], dtype=torch.float64)
     edges = torch.stack([to_coordinates(edge, positive) for edge in edges.unbind(1)])
     return edges.mean(0).to(like).double(), 12 / (edges[1] - edges[0]).double() ** 2
@@ -146,7 +163,7 @@ def evaluate(
     inversion = problem.invert(strength, nonnegative=nonnegative, passive=passive)
     parameters = [fit.model.system.parameters[i] for i in fit.nonlinear]
     positive = is_positive(parameters, values)
-    mean, precision = _prior(parameters, positive, values)
+    mean, precision = parameter_prior(parameters, positive, values)
     place = to_coordinates(values[0, fit.nonlinear].double(), positive)
     penalty = float((precision * (place - mean) ** 2).sum())
     return RefinementState(
@@ -263,7 +280,7 @@ class _Space:
         self.columns = fit.nonlinear
         self.moving = torch.tensor([p.name not in held for p in parameters])
         self.positive = is_positive(parameters, values)
-        self.mean, self.precision = _prior(parameters, self.positive, values)
+        self.mean, self.precision = parameter_prior(parameters, self.positive, values)
         self.limit = _STEP_LIMIT / self.precision.sqrt()
         lens = torch.tensor([i < system.num_lens for i in fit.nonlinear])
         self.limit = torch.where(lens, self.limit.clamp_max(_LARGEST_LENS_STEP), self.limit)

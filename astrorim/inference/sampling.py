@@ -24,7 +24,7 @@ or have no Metropolis test, and none splits off the Gaussian; this one is for th
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,9 +59,10 @@ class Chains:
     step_size : float, rad
         Mean angle of rotation per gradient evaluation.
     ess : ndarray, (P,)
-        Effective sample size of all chains together, the smaller one of bulk and tail.
+        Effective sample size of all chains together, the smaller one of bulk and tail; of
+        the parameters that were monitored.
     r_hat : ndarray, (P,)
-        Rank-normalised split R-hat.
+        Rank-normalised split R-hat of the same.
     num_evaluations : int
         Calls of the log density, the warm-up's included.
     """
@@ -292,6 +293,7 @@ def sample_hmc(
     target_acceptance: float = 0.8,
     target_ess: float | None = None,
     centre: Tensor | None = None,
+    monitored: Sequence[int] | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Chains:
     """Draw from a density that is not far from a Gaussian of known covariance.
@@ -327,6 +329,8 @@ def sample_hmc(
         Stop when every parameter has this effective sample size.
     centre : Tensor, (P,), units of the parameters, optional
         The target's mean; by default a Newton step from the start, then the warm-up's mean.
+    monitored : sequence of int, optional
+        The parameters whose effective sample size and R-hat are wanted, all by default.
     progress : callable, optional
         Called with the number of transitions done.
 
@@ -370,6 +374,7 @@ def sample_hmc(
     state, num_steps = _warm_up(
         target, state, num_warmup, trajectory, jitter, target_acceptance, generator, progress
     )
+    columns = list(range(start.shape[1])) if monitored is None else list(monitored)
     samples: list[Tensor] = []
     densities: list[Tensor] = []
     accepted = 0.0
@@ -382,7 +387,7 @@ def sample_hmc(
             progress(num_warmup + index + 1)
         done = len(samples)
         if target_ess is not None and done >= _LEAST_DRAWS and done % _CHECK_EVERY == 0:
-            so_far = torch.stack(samples, dim=1).cpu().numpy()
+            so_far = torch.stack(samples, dim=1)[..., columns].cpu().numpy()
             if effective_sample_size(so_far).min() >= target_ess:
                 break
     drawn = torch.stack(samples, dim=1)
@@ -391,7 +396,7 @@ def sample_hmc(
         log_density=torch.stack(densities, dim=1),
         acceptance=accepted / len(samples),
         step_size=trajectory / num_steps,
-        ess=effective_sample_size(drawn.cpu().numpy()),
-        r_hat=rank_normalised_r_hat(drawn.cpu().numpy()),
+        ess=effective_sample_size(drawn[..., columns].cpu().numpy()),
+        r_hat=rank_normalised_r_hat(drawn[..., columns].cpu().numpy()),
         num_evaluations=target.num_evaluations,
     )

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from astrorim.lensing.forward import ForwardModel
+from astrorim.lensing.interpolation import even_pixels
 from astrorim.lensing.system import LIGHT_PREFIX
 from astrorim.results import Reconstruction
 from astrorim.results.quality import quality_flags
@@ -61,7 +62,8 @@ def build_reconstruction(
     values : Tensor, (1, P)
         Point estimate.
     frames : SourceFrames
-        Frame of the source, on the device of ``values``.
+        Frame of the source, on the device of ``values``. From a stretched one the result's
+        source is sampled on even pixels.
     source : Tensor, (1, n, n), unit_flux per arcsec^2
         The source.
     samples : Tensor, (S, P)
@@ -87,6 +89,7 @@ def build_reconstruction(
     linear = values.new_tensor([ratio if p.linear else 1.0 for p in names])
     light = model.lens_light(values * linear)[0]
     arcs = model.source_operator(values, frames).apply(source * ratio)[0]
+    frames, source = even_pixels(frames, source)
     x, y = model.positions(1)
     inner = (
         slice(model.margin, model.margin + model.shape[0]),

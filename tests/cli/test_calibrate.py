@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import argparse
+
 import numpy as np
 import pytest
 from astropy.table import Table
 
 from astrorim.cli import calibrate, calibration_stages, main
 from astrorim.inference.calibration import PosteriorDraws
+from astrorim.plugins import load_plugins
 from astrorim.results.calibration import measure_calibration
 
 FILES = {"calibration.ecsv", "calibration.pdf", "calibration.png", "calibration.txt"} | {
@@ -59,8 +62,6 @@ def test_the_networks_posterior_is_calibrated(networks, tmp_path, capsys):
 
 def test_lenses_have_draws_of_their_own(networks, tmp_path):
     """Draws that all lenses share would give ranks that depend on each other."""
-    from astrorim.plugins import load_plugins
-
     encoder, recurrence = networks[1], networks[3]
     stage = calibration_stages.RIMStage(encoder, recurrence, 1, "cpu")
     simulator = load_plugins().simulators.create("foundation")
@@ -135,3 +136,37 @@ def test_files_are_replaced_all_or_none(monkeypatch, tmp_path, rng):
     with pytest.raises(OSError, match="no space left"):
         calibrate.write_report(other, tmp_path)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def _map_options(**changed):
+    options = {"lens_model": "sie+shear", "light": None, "source_size": 24}
+    options |= {"start_error": 0.1, "parser": argparse.ArgumentParser(), **changed}
+    return argparse.Namespace(**options)
+
+
+def test_the_refinements_settings_are_its_options():
+    stage = calibration_stages.STAGES["map"](_map_options())
+    assert stage.settings() == {
+        "lens_model": "sie+shear",
+        "light_model": None,
+        "source_size": 24,
+        "start_error": 0.1,
+    }
+
+
+@pytest.mark.parametrize("error", [-0.1, 1.0])
+def test_start_error_out_of_range_is_refused(error, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        calibration_stages.STAGES["map"](_map_options(start_error=error))
+    assert "--start-error must be in [0, 1)" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_the_refinement_is_calibrated_from_a_wrong_start():
+    stage = calibration_stages.MapStage("sie+shear", None, 24, 0.1)
+    simulated = load_plugins().simulators.create("foundation").simulate(1, seed=10**9, start=2)
+    drawn = stage(simulated)
+    truth = float(simulated.lens["theta_E"][0])
+    assert abs(drawn.statistics["best_theta_E"] / truth - 1) < 0.005
+    assert drawn.statistics["reduced_chi2"] < 1.1
+    assert drawn.samples["theta_E"].std() < 0.02 * truth

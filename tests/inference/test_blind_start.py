@@ -85,6 +85,12 @@ def _state(case, theta_e, frames=None):
     return fit, evaluate(fit, values, frames, strength)
 
 
+def _middle_scale(frames):
+    """Side of the pixels in the frame's middle, arcsec: stretched frames resolve it finely."""
+    x, y = frames.centre[:, :1], frames.centre[:, 1:]
+    return float(1 / frames.pixels_per_arcsec(x, y)[0])
+
+
 def test_frame_follows_the_source():
     """Found from a frame off centre and too large; then stable."""
     case = _ring()
@@ -92,10 +98,10 @@ def test_frame_follows_the_source():
     fit, state = _state(case, 1.0, wide)
     frames = frames_of_source(fit, state, _N)
     assert torch.hypot(*(frames.centre[0] - torch.tensor([0.05, 0.0]))) < 0.1
-    assert frames.pixel_scale[0] < 0.13
+    assert _middle_scale(frames) < 0.13
     _, state = _state(case, 1.0, frames)
     again = frames_of_source(fit, state, _N)
-    assert float(again.pixel_scale / frames.pixel_scale) == pytest.approx(1, abs=0.25)
+    assert _middle_scale(again) / _middle_scale(frames) == pytest.approx(1, abs=0.25)
 
 
 def test_frame_needs_a_source():

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 
-from astrorim.inference.coarse_images import coarse_mask, coarse_model
+from astrorim.inference.coarse_images import central_model, coarse_mask, coarse_model
 from astrorim.lensing.forward import ForwardModel, ImageData
 from astrorim.lensing.system import LensSystem
 from astrorim.plugins import load_plugins
@@ -78,3 +80,21 @@ def test_masks_follow():
     used[0, 0] = False
     coarse = coarse_mask(used, 2)
     assert coarse.tolist() == [[False, True], [True, True], [False, False]]
+
+
+@pytest.mark.parametrize("side", [80, 81])
+def test_the_middle_of_a_frame_is_the_same_image(side):
+    """Where pixels count, the cut frame renders what the whole one does."""
+    model, values = _model(side)
+    used = torch.ones(side, side, dtype=torch.bool)
+    used[40, 40] = False
+    central, kept = central_model(model, used, 1.0)
+    cut = (side - central.shape[0]) // 2
+    inner = slice(cut, side - cut)
+    assert central.shape == kept.shape
+    assert 40 <= central.shape[0] <= 46
+    assert not kept[40 - cut, 40 - cut]
+    assert abs(int(kept.sum()) * 0.05**2 / math.pi - 1) < 0.02
+    whole = model.lens_light(values)[0][inner, inner]
+    part = central.lens_light(values)[0]
+    assert float((part - whole).abs().max()) < 1e-10 * float(whole.max())

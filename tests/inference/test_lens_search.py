@@ -9,13 +9,13 @@ import torch
 
 from astrorim.inference.blind_start import (
     StartOptions,
-    fit_light,
     incredibility,
     search_starts,
 )
 from astrorim.inference.coarse_images import coarse_model
 from astrorim.inference.lens_fit import LensFit
 from astrorim.inference.lens_search import SearchOptions, fit_lens
+from astrorim.inference.light_fit import fit_light
 from astrorim.inference.refinement import evaluate
 from astrorim.lensing.forward import ForwardModel
 from astrorim.lensing.system import LensSystem

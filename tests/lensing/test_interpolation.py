@@ -6,6 +6,7 @@ import torch
 from scipy.interpolate import RegularGridInterpolator
 
 from astrorim.lensing import SourceFrames, SourceSampler
+from astrorim.lensing.interpolation import even_pixels
 
 MODES = ["bilinear", "cubic"]
 
@@ -122,3 +123,87 @@ def test_source_gradient_of_the_interpolation_is_its_transpose(source, frames, p
 def test_unknown_interpolation_lists_what_exists(frames, positions):
     with pytest.raises(ValueError, match="mode must be one of bilinear, cubic, got 'nearest'"):
         SourceSampler(*positions(), frames, "nearest")
+
+
+@pytest.fixture
+def stretched(frames):
+    """The same frames with pixels five times smaller in the middle than on average."""
+    return frames._replace(stretch=16.0)
+
+
+def test_stretched_pixels_are_smaller_in_the_middle(stretched):
+    n = stretched.size
+    x, _ = stretched.coordinates()
+    width = x[0, 0].diff()
+    middle = float(width[n // 2 - 1])
+    assert width.min() == pytest.approx(middle)
+    assert float(width[0]) > 3 * middle
+    torch.testing.assert_close(width, width.flip(0))
+
+
+def test_stretched_frames_end_where_even_ones_do(frames, stretched):
+    """The outer edges, half a pixel beyond the outermost centres, are those of the frame."""
+    edge = stretched.centre + stretched.half[:, None]
+    u, v = stretched.pixels(edge[:, :1], edge[:, 1:])
+    end = torch.full_like(u, stretched.size - 0.5)
+    torch.testing.assert_close(u, end)
+    torch.testing.assert_close(v, end)
+    torch.testing.assert_close(frames.half, stretched.half)
+
+
+def test_pixel_coordinates_undo_positions_of_stretched_frames(stretched):
+    u, v = stretched.pixels(*stretched.coordinates())
+    steps = torch.arange(stretched.size, dtype=u.dtype)
+    torch.testing.assert_close(u[0, 0], steps, rtol=0, atol=1e-12)
+    torch.testing.assert_close(v[1, :, 0], steps, rtol=0, atol=1e-12)
+
+
+def test_slopes_are_those_of_the_pixel_coordinates(stretched, positions):
+    beta_x, beta_y = (place.requires_grad_() for place in positions())
+    u, v = stretched.pixels(beta_x, beta_y)
+    slope_x, slope_y = stretched.pixels_per_arcsec(beta_x, beta_y)
+    for pixel, place, slope in ((u, beta_x, slope_x), (v, beta_y, slope_y)):
+        (exact,) = torch.autograd.grad(pixel.sum(), place)
+        torch.testing.assert_close(slope, exact, rtol=1e-12, atol=0)
+
+
+def test_transpose_and_gradient_hold_on_stretched_frames(
+    source, stretched, positions, generator, dtype
+):
+    beta_x, beta_y = (place.requires_grad_() for place in positions())
+    sampler = SourceSampler(beta_x, beta_y, stretched)
+    image = torch.rand(beta_x.shape, generator=generator, dtype=dtype)
+    with torch.no_grad():
+        left = (sampler.apply(source) * image).sum()
+        right = (source * sampler.transpose(image)).sum()
+    torch.testing.assert_close(left, right, rtol=1e-12, atol=0)
+    slope = sampler.gradient(source)
+    exact = torch.autograd.grad(sampler.apply(source).sum(), (beta_x, beta_y))
+    for mine, theirs in zip(slope, exact, strict=True):
+        torch.testing.assert_close(mine.detach(), theirs, rtol=1e-10, atol=1e-12)
+
+
+def test_stretched_frames_are_no_grid(stretched):
+    with pytest.raises(ValueError, match="stretch must be 0 for a grid, got 16"):
+        stretched.grid(0)
+
+
+def test_a_stretched_source_is_sampled_on_even_pixels(dtype):
+    """Position and flux of a compact Gaussian survive; even frames are left alone."""
+    frames = SourceFrames(
+        torch.tensor([[0.1, -0.2]], dtype=dtype), torch.tensor([0.1], dtype=dtype), 32, 10.0
+    )
+    x, y = frames.coordinates()
+    sigma = 0.08
+    source = torch.exp(-((x - 0.15) ** 2 + (y + 0.2) ** 2) / (2 * sigma**2))
+    even, image = even_pixels(frames, source)
+    assert even.stretch == 0
+    assert float(even.pixel_scale[0]) < 0.05
+    flux = float(image.sum()) * float(even.pixel_scale[0]) ** 2
+    assert flux == pytest.approx(2 * np.pi * sigma**2, rel=0.03)
+    x, y = even.coordinates()
+    assert float((image * x).sum() / image.sum()) == pytest.approx(0.15, abs=0.003)
+    assert float((image * y).sum() / image.sum()) == pytest.approx(-0.2, abs=0.003)
+    same, kept = even_pixels(even, image)
+    assert same is even
+    assert kept is image

@@ -1,0 +1,150 @@
+"""The lens galaxy's light fitted alone, what it leaves over, the arcs, masked or subtracted."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import torch
+
+from astrorim.inference.coarse_images import with_image
+from astrorim.inference.lens_fit import LensFit
+from astrorim.inference.refinement import RefinementOptions, refine
+from astrorim.lensing.system import LIGHT_PREFIX
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from astrorim.inference.refinement import RefinementState
+    from astrorim.lensing.forward import ForwardModel
+
+__all__ = ["fit_light", "refit_light", "smoothed"]
+
+_CENTRAL = 0.4  # arcsec from the middle of the frame within which the lens galaxy peaks
+_FEWEST = 6  # pixels of a ring whose percentile means something
+
+
+def smoothed(image: Tensor) -> Tensor:
+    """Mean of an image (H, W) over 3 x 3 pixels."""
+    pool = torch.nn.functional.avg_pool2d
+    return pool(image[None, None], 3, 1, 1, count_include_pad=False)[0, 0]
+
+
+def _neutral(model: ForwardModel) -> Tensor:
+    """Middle of each parameter's prior (1, P), positive ones in the logarithm."""
+    values = []
+    for parameter in model.system.parameters:
+        low, high = parameter.prior
+        values.append(math.sqrt(low * high) if low > 0 else (low + high) / 2)
+    return model.data.image.new_tensor([values])
+
+
+def fit_light(
+    model: ForwardModel, used: Tensor, values: Tensor | None = None, *, max_steps: int = 20
+) -> Tensor:
+    """Fit the lens galaxy's light alone, arcs masked.
+
+    Parameters
+    ----------
+    model : ForwardModel
+        Of one image.
+    used : Tensor, (H, W), bool
+        Which pixels count.
+    values : Tensor, (1, P), optional
+        Start; the middle of the priors, and a round galaxy, without it.
+    max_steps : int, optional
+        Evaluations of each of the four fits.
+
+    Returns
+    -------
+    Tensor, (1, P)
+        Parameters, those of the lens as they were.
+    """
+    blind = values is None
+    values = _neutral(model) if values is None else values
+    if model.system.light is None:
+        return values
+    held = tuple(p.name for p in model.system.lens.parameters)
+    options = RefinementOptions(max_steps=max_steps, tolerance=1.0)
+    kept = used & ~_brighter_than_within(model, used)
+    for i in range(4):
+        fit = LensFit(model, kept, 0)
+        # Round at first: an ellipse would follow the arcs.
+        also = (f"{LIGHT_PREFIX}e1", f"{LIGHT_PREFIX}e2") if blind and i == 0 else ()
+        state = refine(fit, values, None, held=held + also, options=options)
+        values = state.values
+        image = model.lens_light(values)[0]
+        residual = (model.data.image[0] - image) / model.data.noise[0]
+        smooth = smoothed(residual)
+        # The model errs in proportion to the light, most in the core.
+        error = torch.hypot(torch.ones_like(image), 0.1 * image / model.data.noise[0])
+        kept = used & (smooth < error)
+        if int(kept.sum()) < 0.1 * int(used.sum()):
+            break
+    return values
+
+
+@torch.no_grad()
+def refit_light(fit: LensFit, state: RefinementState, *, max_steps: int = 30) -> Tensor:
+    """Fit the lens galaxy's light to an image without the arcs of a solution.
+
+    What `fit_light` took the faint outskirts of arcs for, far out along the valley of
+    profiles that look the same, costs the joint fit many steps to find back from.
+
+    Parameters
+    ----------
+    fit : LensFit
+        What the solution is of.
+    state : RefinementState
+        The solution.
+    max_steps : int, optional
+        Evaluations of each of the two fits, from the solution and from a neutral galaxy.
+
+    Returns
+    -------
+    Tensor, (1, P)
+        The better one's parameters, those of the lens as they were.
+    """
+    model, system = fit.model, fit.model.system
+    if system.light is None:
+        return state.values
+    operator = model.source_operator(state.values, state.source_frames)
+    arcs = operator.apply(fit.source(state.inversion))
+    alone = LensFit(with_image(model, model.data.image - arcs), fit.used, 0)
+    held = tuple(p.name for p in system.lens.parameters)
+    options = RefinementOptions(max_steps=max_steps, tolerance=1.0, tempered=False)
+    neutral = _neutral(model)
+    for i, p in enumerate(system.parameters):
+        shape = p.name.removeprefix(LIGHT_PREFIX) in ("x0", "y0", "e1", "e2")
+        if i < system.num_lens or shape:
+            neutral[0, i] = state.values[0, i]
+    found = [
+        refine(alone, v, None, held=held, options=options) for v in (state.values, neutral)
+    ]
+    return min(found, key=lambda state: state.objective).values
+
+
+def _brighter_than_within(model: ForwardModel, used: Tensor) -> Tensor:
+    """Pixels (H, W) brighter than a galaxy may be whose light falls outwards: arcs.
+
+    The galaxy's light at a radius is no more than the least, over the smaller radii, of the
+    30th percentile around the circle.
+    """
+    data, m = model.data, model.margin
+    inner = (0, slice(m, m + model.shape[0]), slice(m, m + model.shape[1]))
+    x, y = (position[inner] for position in model.positions(1))
+    smooth = smoothed(data.image[0])
+    scale = float(data.pixel_scale[0])
+    central = used & (torch.hypot(x, y) < _CENTRAL)
+    if not bool(central.any()):
+        return torch.zeros_like(used)
+    peak = int(torch.where(central, smooth, -torch.inf).argmax())
+    ring = (torch.hypot(x - x.flatten()[peak], y - y.flatten()[peak]) / scale).long()
+    ceiling = torch.full_like(smooth, torch.inf)
+    least = torch.inf
+    for i in range(int(ring.max()) + 1):
+        here = (ring == i) & used
+        if int(here.sum()) > _FEWEST:
+            least = min(least, float(smooth[here].quantile(0.3)))
+        ceiling[ring == i] = least
+    return smooth > 1.2 * ceiling + 2 * data.noise[0] / 3

@@ -1,0 +1,61 @@
+"""Options of the refinement on the command line."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+import pytest
+
+from astrorim.cli.refinement_stage import (
+    RefinementStage,
+    add_refinement_options,
+    load_refinement,
+)
+
+
+def _options(*words: str, **others: object) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    add_refinement_options(parser)
+    given = {"lens_model": None, "light_model": None, "mask": None, **others}
+    return argparse.Namespace(**vars(parser.parse_args(words)), **given)
+
+
+def test_blind_start_needs_no_network_and_no_file():
+    stage = load_refinement(_options("--refine", "map"))
+    assert isinstance(stage, RefinementStage)
+    assert stage.start is None
+    assert stage.networks is None
+    assert stage.refiner.lens_model == "sie+shear"
+    assert stage.refiner.light_model == "multi-gaussian"
+    assert stage.refiner.mask == "auto"
+
+
+def test_models_mask_and_source_are_handed_on():
+    options = _options("--source-size", "20", lens_model="sie", light_model="sersic", mask="x")
+    refiner = load_refinement(options).refiner
+    assert (refiner.lens_model, refiner.light_model) == ("sie", "sersic")
+    assert refiner.mask == "own"
+    assert refiner.options.source_size == 20
+
+
+def test_start_is_read_from_a_file(tmp_path):
+    path = tmp_path / "a_parameters.json"
+    nine = {"b": 1.2, "q": 0.8, "phi": 0.3, "x0": 0.0, "y0": 0.0, "gamma": 0.02}
+    nine |= {"gamma_phi": 1.0, "kappa_s": 0.0, "rs": 0.0}
+    path.write_text(json.dumps(nine), encoding="utf-8")
+    start = load_refinement(_options("--start", str(path))).start
+    assert start is not None
+    assert start["theta_E"] == pytest.approx(1.2)
+
+
+def test_unknown_start_is_refused():
+    with pytest.raises(ValueError, match="--start must be blind, rim or a file, got 'nowhere'"):
+        load_refinement(_options("--start", "nowhere"))
+
+
+@pytest.mark.parametrize("words", [("--refine", "more"), ("--source-size", "4")])
+def test_impossible_choices_are_refused(words, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        _options(*words)
+    assert "invalid choice" in capsys.readouterr().err
