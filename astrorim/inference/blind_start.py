@@ -11,7 +11,9 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
+from scipy.ndimage import gaussian_filter
 
 from astrorim.inference.coarse_images import coarse_mask, coarse_model
 from astrorim.inference.lens_fit import LensFit
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "StartOptions",
+    "arc_map",
     "arc_radii",
     "frames_of_source",
     "incredibility",
@@ -42,11 +45,14 @@ __all__ = [
 _COMPACT = 0.7  # half a frame of the source at most, in Einstein radii, to begin with
 _ROUNDER = 0.5  # ellipticity of the mass over that of the light, to begin with
 _LEAST_RADIUS, _LARGEST_RADIUS = 0.5, 1.4  # of theta_E over the median radius of arcs
+_NEIGHBOURHOOD = 0.5  # arcsec: arcs are narrower than this Gaussian is wide
+_LIGHT_ERROR = 0.03  # of the lens galaxy, that its fit may be wrong by
 _INNERMOST = 3  # pixels: arcs closer to the centre are lost in the lens galaxy
 _SHEAR = ("gamma1", "gamma2")
 _COMPACTNESS = 2.0  # of ln chi-square, for a source larger by an Einstein radius
 _WIDEST = 1.4  # half a frame of the source at most, in Einstein radii
 _WIDE = 1.2  # the same, where the frame is stretched to resolve the core
+_WIDER = 1.5  # each frame of the source that is tried than the one before
 _STRETCHES = (0.0, 2.5, 6.0, 15.0, 40.0)
 
 
@@ -206,10 +212,10 @@ def incredibility(fit: LensFit, state: RefinementState) -> float:
 
 
 def frames_of_source(fit: LensFit, state: RefinementState, size: int) -> SourceFrames:
-    """Frame around the source of a solution, as stretched as the evidence has it.
+    """Frame around the source of a solution, as wide and as stretched as the evidence has it.
 
-    The frame holds the faint outskirts of the arcs, or what the fit of the lens galaxy's
-    light would take for its own; stretched, it resolves the source's core as well.
+    A wide frame holds the faint outskirts of the arcs, or what the fit of the lens galaxy's
+    light would take for its own; a stretched one resolves the source's core as well.
 
     Parameters
     ----------
@@ -225,18 +231,28 @@ def frames_of_source(fit: LensFit, state: RefinementState, size: int) -> SourceF
     SourceFrames
     """
     centre = _middle(fit, state)[0]
+    old = state.source_frames
     theta_e = state.values[:, fit.model.system.parameters.index_of("theta_E")]
-    half = torch.maximum(_WIDE * theta_e, state.source_frames.half)
-    best, best_evidence = None, -math.inf
-    for stretch in _STRETCHES:
-        frames = SourceFrames(centre, 2 * half / fit.size, fit.size, stretch)
-        problem = fit.problem(state.values, frames)
-        evidence = problem.invert(problem.best_strength(tolerance=0.2)).log_evidence
-        if evidence > best_evidence:
-            best, best_evidence = stretch, evidence
-        elif best_evidence > -math.inf:
+    widest = torch.maximum(_WIDE * theta_e, old.half)
+    best, best_evidence = SourceFrames(centre, 2 * old.half / fit.size, fit.size), -math.inf
+    strength: float | None = None
+    half = old.half
+    while True:
+        improved = False
+        first = max(0, _STRETCHES.index(best.stretch) - 1)
+        for stretch in _STRETCHES[first:]:
+            frames = SourceFrames(centre, 2 * half / fit.size, fit.size, stretch)
+            problem = fit.problem(state.values, frames)
+            strength = problem.best_strength(strength, tolerance=0.3)
+            evidence = problem.invert(strength).log_evidence
+            if evidence > best_evidence:
+                best, best_evidence, improved = frames, evidence, True
+            elif best.half is half:
+                break
+        if not improved or bool(half >= widest):
             break
-    return SourceFrames(centre, 2 * half / size, size, best or 0.0)
+        half = torch.minimum(half * _WIDER, widest)
+    return best._replace(pixel_scale=2 * best.half / size, size=size)
 
 
 def _middle(fit: LensFit, state: RefinementState) -> tuple[Tensor, Tensor]:
@@ -300,6 +316,39 @@ def _trials(
     return trials
 
 
+def arc_map(model: ForwardModel, used: Tensor, values: Tensor) -> Tensor:
+    """Brightness of what is narrow and stands out from the lens galaxy: the arcs.
+
+    What the fit of the galaxy leaves over, less its own mean over the neighbourhood: arcs
+    are narrow, while the halo of a galaxy that no ellipse fits is wide. Counted where it
+    exceeds twice the noise of a pixel and three per cent of the galaxy, the mean over
+    3 x 3 pixels taken.
+
+    Parameters
+    ----------
+    model : ForwardModel
+        Of one image.
+    used : Tensor, (H, W), bool
+        Which pixels count.
+    values : Tensor, (1, P)
+        The lens galaxy's light, for example from `fit_light`.
+
+    Returns
+    -------
+    Tensor, (H, W), flux per pixel
+        Zero where there is no arc.
+    """
+    data = model.data
+    light, noise = model.lens_light(values)[0], data.noise[0]
+    excess = torch.where(used, data.image[0] - light, 0.0)
+    width = _NEIGHBOURHOOD / float(data.pixel_scale[0])
+    around = gaussian_filter(torch.stack([excess, used.to(excess)]).numpy(), (0, width, width))
+    wide = torch.from_numpy(around[0] / np.maximum(around[1], 1e-3)).to(excess)
+    narrow = smoothed(excess) - wide
+    arcs = used & (narrow > torch.hypot(2 * noise, _LIGHT_ERROR * light))
+    return torch.where(arcs, narrow, 0.0)
+
+
 def arc_radii(
     model: ForwardModel, used: Tensor, values: Tensor, levels: tuple[float, ...]
 ) -> list[float] | None:
@@ -320,19 +369,15 @@ def arc_radii(
     -------
     list of float or None
     """
-    data, m = model.data, model.margin
-    light, noise = model.lens_light(values)[0], data.noise[0]
+    m = model.margin
     names = model.system.parameters.names
     prefix = LIGHT_PREFIX if f"{LIGHT_PREFIX}x0" in names else ""
     x0, y0 = (float(values[0, names.index(prefix + name)]) for name in ("x0", "y0"))
     inner = (0, slice(m, m + model.shape[0]), slice(m, m + model.shape[1]))
     x, y = (position[inner] for position in model.positions(1))
     radius = torch.hypot(x - x0, y - y0).flatten()
-    smooth = smoothed(torch.where(used, data.image[0] - light, 0.0))
-    # A tenth of the light is what the fit of the lens galaxy may be wrong by.
-    arcs = used & (smooth > torch.hypot(2 * noise, 0.1 * light))
-    outside = radius > _INNERMOST * float(data.pixel_scale[0])
-    weight = torch.where(arcs.flatten() & outside, smooth.flatten(), 0.0)
+    outside = radius > _INNERMOST * float(model.data.pixel_scale[0])
+    weight = torch.where(outside, arc_map(model, used, values).flatten(), 0.0)
     if float(weight.sum()) <= 0:
         return None
     order = radius.argsort()

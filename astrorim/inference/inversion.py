@@ -26,7 +26,7 @@ from scipy.optimize import minimize_scalar
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["Inversion", "LinearProblem"]
+__all__ = ["Inversion", "LinearProblem", "nonnegative_solution"]
 
 _MAX_EXCHANGES = 60
 _LEAST_FRACTION = 1e-4
@@ -127,7 +127,7 @@ class LinearProblem:
         else:
             if passive is not None:
                 free = passive.clone()
-            mean, factor, free = _nonnegative_solution(system, self.projected, free)
+            mean, factor, free = nonnegative_solution(system, self.projected, free)
         # One step of iterative refinement undoes the rounding of a float32 Gram matrix.
         residual = self.data - self.design @ mean.to(self.design)
         gradient = (self.design.mT @ residual).double() - precision @ mean
@@ -262,7 +262,7 @@ class Inversion:
         return replace(self, problem=replace(self.problem, design=empty), factor=empty.double())
 
 
-def _nonnegative_solution(
+def nonnegative_solution(
     system: Tensor, projected: Tensor, free: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Minimise a convex quadratic over non-negative unknowns by projected Newton steps.
@@ -270,6 +270,24 @@ def _nonnegative_solution(
     Bertsekas (1982, SIAM J. Control Optim. 20, 221): unknowns at zero whose gradient keeps
     them there are held, the others take a Newton step, cut at zero and shortened until it
     helps. Every iterate is feasible and better than the one before.
+
+    Parameters
+    ----------
+    system : Tensor, (n, n)
+        Symmetric and positive definite.
+    projected : Tensor, (n,)
+        Right side b of the unconstrained system.
+    free : Tensor, (n,), bool
+        Guess of the unknowns that are not zero.
+
+    Returns
+    -------
+    mean : Tensor, (n,)
+        The minimum of :math:`x^T S x / 2 - b^T x`.
+    factor : Tensor, (f, f)
+        Lower Cholesky factor for the unknowns that are free there.
+    free : Tensor, (n,), bool
+        Which those are.
     """
     scale = system.diagonal().sqrt()
     small = 1e-9 * float((projected / scale).abs().max())

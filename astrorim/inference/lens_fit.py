@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import torch
@@ -24,16 +25,17 @@ from astrorim.lensing.convolution import bin_pixels
 from astrorim.lensing.interpolation import SourceSampler
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from torch import Tensor
 
     from astrorim.inference.inversion import Inversion
     from astrorim.lensing.forward import ForwardModel
     from astrorim.lensing.interpolation import SourceFrames
 
-__all__ = ["LensFit", "source_design"]
+__all__ = ["ExpectedSource", "LensFit", "source_design"]
 
+ExpectedSource = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+
+_FAINTEST = 0.03  # of the brightest, below which the source is expected alike
 _AMPLITUDE_RANGE = 3.0  # prior width of an amplitude, in units of what the data could hold
 
 
@@ -86,6 +88,11 @@ class LensFit:
         Source pixels along each side; 0 for an image without lensed source.
     smoothness : {"gradient", "curvature"}, optional
         Prior of the source.
+    expected : callable, optional
+        Brightness that the source is expected to have at positions x, y, arcsec, each
+        (1, n, n), to a common factor. The prior is then that of the source divided by it,
+        so that the source varies most where it is bright (Nightingale et al. 2018, MNRAS
+        478, 4738, section 3.3); without it, alike everywhere.
 
     Raises
     ------
@@ -99,6 +106,7 @@ class LensFit:
         used: Tensor,
         size: int,
         smoothness: SmoothnessKind = "curvature",
+        expected: ExpectedSource | None = None,
     ) -> None:
         if len(model.data) != 1:
             raise ValueError(f"the model must hold one image, got {len(model.data)}")
@@ -106,6 +114,7 @@ class LensFit:
         self.used = used & (model.data.good[0] > 0)
         self.size = size
         self.smoothness = smoothness
+        self.expected = expected
         parameters = model.system.parameters
         self.linear = [i for i, p in enumerate(parameters) if p.linear]
         self.nonlinear = [i for i, p in enumerate(parameters) if not p.linear]
@@ -123,6 +132,11 @@ class LensFit:
             self._log_determinant = smoothness_log_determinant(size, smoothness)
         else:
             self._matrix, self._log_determinant = torch.zeros(0, 0).double(), 0.0
+        self._scaled: tuple[SourceFrames | None, Tensor, float] = (
+            None,
+            self._matrix,
+            self._log_determinant,
+        )
 
     def tempered(self, temperature: float) -> LensFit:
         """The same fit with the noise's variance multiplied by a temperature."""
@@ -147,6 +161,19 @@ class LensFit:
 
     def _whitened(self, images: Tensor) -> Tensor:
         return images[..., self.used] * self._weight
+
+    def _prior(self, frames: SourceFrames | None) -> tuple[Tensor, float]:
+        """Prior precision of the source at unit strength, and ln of its determinant."""
+        if self.expected is None or frames is None or not self.size:
+            return self._matrix, self._log_determinant
+        known, matrix, log_determinant = self._scaled
+        if known is not frames:
+            bright = self.expected(*frames.coordinates()).double().flatten()
+            inverse = 1 / (bright / bright.amax()).clamp_min(_FAINTEST)
+            matrix = self._matrix * inverse * inverse[:, None]
+            log_determinant = self._log_determinant + 2 * float(inverse.log().sum())
+            self._scaled = (frames, matrix, log_determinant)
+        return matrix, log_determinant
 
     def light_design(self, values: Tensor) -> Tensor:
         """Image of every linear light component, (K, H, W), at amplitude one."""
@@ -175,12 +202,13 @@ class LensFit:
         if self.size and frames is not None:
             columns.insert(0, self._whitened(source_design(self.model, values, frames)))
         light = columns[-1]
+        matrix, log_determinant = self._prior(frames)
         largest = self._data.abs().amax() / light.abs().amax(dim=1).clamp_min(1e-30)
         return LinearProblem(
             design=torch.cat(columns).mT.contiguous(),
             data=self._data,
-            smoothness=self._matrix,
-            log_determinant=self._log_determinant,
+            smoothness=matrix,
+            log_determinant=log_determinant,
             amplitude_precision=(_AMPLITUDE_RANGE * largest) ** -2,
         )
 

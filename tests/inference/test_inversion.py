@@ -78,7 +78,7 @@ def test_strength_is_where_the_evidence_is_largest(problem):
 
 
 @pytest.mark.parametrize("guess", [None, "half"])
-def test_nonnegative_solution_is_that_of_an_independent_solver(problem, guess):
+def testnonnegative_solution_is_that_of_an_independent_solver(problem, guess):
     strength = 0.3
     precision = np.linalg.inv(_prior_covariance(problem, strength))
     root = np.linalg.cholesky(precision).T
