@@ -32,8 +32,9 @@ if TYPE_CHECKING:
 
 __all__ = ["OracleInversion", "OracleOptions", "oracle_inversion", "source_on_grid"]
 
+_LARGEST = 1.4  # half a frame at most, in Einstein radii, unless the arcs ask for more
 _BEYOND = 6  # pixels around the traced frame, for what the PSF spreads
-_TOLERANCE = 0.2  # of the logarithm of a strength while frames are compared
+_TOLERANCE = 0.1  # of the logarithm of a strength
 
 
 @dataclass(frozen=True)
@@ -42,10 +43,10 @@ class OracleOptions:
 
     Parameters
     ----------
-    size : int, optional
-        Pixels along each side of the source.
     search_size : int, optional
-        The same while frames are compared.
+        Pixels along each side of the source while frames are compared.
+    size : int, optional
+        The same of a finer source on the best of them, taken where its evidence is larger.
     kinds : tuple of str, optional
         Priors.
     widths : tuple of float, optional
@@ -60,10 +61,10 @@ class OracleOptions:
         If there is nothing to choose from.
     """
 
+    search_size: int = 32
     size: int = 48
-    search_size: int = 24
     kinds: tuple[SmoothnessKind, ...] = ("gradient", "curvature")
-    widths: tuple[float, ...] = (0.7, 1.0, 1.4)
+    widths: tuple[float, ...] = (0.7, 1.0, 1.5, 2.2, 3.3)
     stretches: tuple[float, ...] = (0.0, 2.5, 6.0, 15.0, 40.0, 100.0, 300.0)
 
     def __post_init__(self) -> None:
@@ -144,24 +145,25 @@ def oracle_inversion(truth: LensTruth, options: OracleOptions | None = None) -> 
     options = options or OracleOptions()
     true = true_model(truth, fit_light=False)
     arcs = _arc_frame(true, truth.effective_einstein_radius)
+    largest = _LARGEST * truth.effective_einstein_radius
     widest = _scaled(arcs, max(options.widths), 0.0, options.search_size)
-    search = _Search(true.within(_reach(true, widest)), options.kinds)
-    n = options.search_size
+    search = _Search(true.within(_reach(true, _limited(widest, largest))), options.kinds)
 
-    best = search.best(_scaled(arcs, 1.0, options.stretches[0], n), _TOLERANCE)
-    for stretch in options.stretches[1:]:
-        arcs = arcs._replace(centre=best.core)
-        found = search.best(_scaled(arcs, 1.0, stretch, n), _TOLERANCE)
-        if found.log_evidence < best.log_evidence:
-            break
-        best = found
-    frames = best.frames
-    for width in options.widths:
-        if width != 1:
-            found = search.best(_scaled(frames, width, frames.stretch, n), _TOLERANCE)
-            best = max(best, found, key=lambda one: one.log_evidence)
-    frames = best.frames._replace(centre=best.core if frames.stretch else frames.centre)
-    return search.best(_scaled(frames, 1.0, frames.stretch, options.size), 0.05)
+    def wider(best: OracleInversion) -> list[tuple[str, float]]:
+        half = float(best.frames.half)
+        widths = sorted(width for width in options.widths if width > 1)
+        return [("half", min(half * width, max(half, largest))) for width in widths]
+
+    best = search.best(_scaled(arcs, 1.0, options.stretches[0], options.search_size))
+    stretches = [("stretch", stretch) for stretch in options.stretches]
+    best = search.climb(best, stretches[1:])
+    narrow = [("half", float(best.frames.half) * w) for w in options.widths if w < 1]
+    best = search.climb(best, wider(best))
+    best = search.climb(best, narrow)
+    best = search.climb(best, [s for s in stretches if s[1] > best.frames.stretch])
+    fine = search.best(_scaled(best.frames, 1.0, best.frames.stretch, options.size))
+    fine = search.climb(fine, wider(fine))
+    return max(best, fine, key=lambda one: one.log_evidence)
 
 
 class _Search:
@@ -170,7 +172,7 @@ class _Search:
     def __init__(self, true: TrueModel, kinds: tuple[SmoothnessKind, ...]) -> None:
         self.true, self.kinds = true, kinds
 
-    def best(self, frames: SourceFrames, tolerance: float) -> OracleInversion:
+    def best(self, frames: SourceFrames) -> OracleInversion:
         """Prior and strength of largest evidence on a frame."""
         true, found = self.true, []
         fit = LensFit(true.model, true.used, frames.size, self.kinds[0])
@@ -180,9 +182,29 @@ class _Search:
                 smoothness_matrix(frames.size, kind),
                 smoothness_log_determinant(frames.size, kind),
             )
-            inversion = own.invert(own.best_strength(tolerance=tolerance))
+            inversion = own.invert(own.best_strength(tolerance=_TOLERANCE))
             found.append(OracleInversion(inversion, frames, kind, true))
         return max(found, key=lambda one: one.log_evidence)
+
+    def climb(self, best: OracleInversion, changes: list[tuple[str, float]]) -> OracleInversion:
+        """Change stretch or half width of the frame, in turn, until the evidence falls."""
+        for name, value in changes:
+            frames = best.frames
+            if name == "stretch":
+                frames = frames._replace(stretch=value, centre=best.core)
+            else:
+                scale = frames.pixel_scale.new_full((1,), 2 * value / frames.size)
+                frames = frames._replace(pixel_scale=scale)
+            found = self.best(frames)
+            if found.log_evidence <= best.log_evidence:
+                break
+            best = found
+        return best
+
+
+def _limited(frames: SourceFrames, half: float) -> SourceFrames:
+    """The same frame, half of it no wider than this, arcsec."""
+    return frames._replace(pixel_scale=frames.pixel_scale.clamp_max(2 * half / frames.size))
 
 
 def _scaled(frames: SourceFrames, width: float, stretch: float, size: int) -> SourceFrames:
