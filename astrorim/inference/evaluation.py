@@ -1,182 +1,194 @@
-"""How good reconstructions are, on simulated lenses never trained on, beside a blank image.
+"""How good reconstructions are, beside the best linear inversion and no inference at all.
 
-The measures are those of `astrorim.results.metrics`; sources are compared on the truth's own
-grid, surface brightness conserved, nothing rescaled to the truth.
+The measures are those of `astrorim.results.lens_errors`, and two that set them against what
+is possible: ``oracle_ratio``, the source's error over that of the
+`~astrorim.inference.oracle.oracle_inversion`, and ``bound_ratio``, the parameters' errors
+over their `~astrorim.inference.cramer_rao.parameter_bounds`.
 """
 
 from __future__ import annotations
 
-import math
+import logging
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import torch
-from astropy.table import Table
-
-from astrorim.grid import SourceGrid
+from astrorim.inference.cramer_rao import parameter_bounds
+from astrorim.inference.oracle import OracleOptions, oracle_inversion, source_on_grid
 from astrorim.results import metrics
+from astrorim.results.evaluation_table import STEP, rows_table
+from astrorim.results.lens_errors import JUDGED, lens_errors, null_sources, source_errors
 
 if TYPE_CHECKING:
-    from astrorim.interfaces import SimulatedLenses, Simulator
-    from astrorim.observation import LensObservation
-    from astrorim.results import Reconstruction
-    from astrorim.rim import RIMReconstructor
+    from astropy.table import Table
 
-__all__ = ["FIRST_EVALUATION_SEED", "evaluate_simulator", "summary_table"]
+    from astrorim.inference.evaluated_methods import Method
+    from astrorim.inference.rows_checkpoint import RowsCheckpoint
+    from astrorim.interfaces import SimulatedLenses, Simulator
+    from astrorim.results import Reconstruction
+    from astrorim.results.lens_truth import LensTruth
+
+__all__ = ["FIRST_EVALUATION_SEED", "ORACLE", "evaluate_lens", "evaluate_simulator"]
 
 FIRST_EVALUATION_SEED = 10**9
 """Seeds from here on are never trained on."""
 
-_CATASTROPHIC = 0.1
-_FINEST_PIXEL = 0.02
-_STEP = "source_error_step_"
-_BOUNDED = ("b", "q", "x0", "y0", "gamma")
+ORACLE = "oracle inversion"
+"""Name of the row of the best linear inversion with everything but the source known."""
+
+_ORACLE_OPTIONS = OracleOptions()
+_LOGGER = logging.getLogger(__name__)
 
 
-def _source_measures(source: np.ndarray, truth: np.ndarray) -> dict[str, float]:
-    return {
-        "source_error": metrics.source_error(source, truth),
-        "source_error_frame": metrics.source_error_frame(source, truth),
-        "source_correlation": metrics.source_correlation(source, truth),
-        "source_ssim": metrics.source_ssim(source, truth),
-        "flux_error": metrics.flux_error(source, truth),
-    }
-
-
-def _on_truth(result: Reconstruction, grid: SourceGrid) -> np.ndarray:
-    return metrics.resample_source(result.source, result.source_grid, grid)
-
-
-def _parameter_measures(
-    result: Reconstruction, truth: dict[str, float], effective_radius: float
-) -> dict[str, Any]:
-    from astrorim.plugins import load_plugins
-    from astrorim.results.apertures import effective_einstein_radius
-
-    measures: dict[str, Any] = {
-        "theta_E_error": result.lens["theta_E"] / truth["theta_E"] - 1,
-        **{
-            f"{name}_error": result.lens[name] - truth[name]
-            for name in ("e1", "e2", "gamma1", "gamma2", "x0", "y0")
-            if name in truth
-        },
-    }
-    model = load_plugins().lens_models.resolve(result.lens_model)
-    lens = {name: np.array([value]) for name, value in result.lens.items()}
-    own = effective_einstein_radius(model, lens)
-    measures["effective_radius_error"] = float(np.squeeze(own)) / effective_radius - 1
-    e = math.hypot(truth["e1"], truth["e2"])
-    reported = {
-        "b": truth["theta_E"],
-        "q": (1 - e) / (1 + e),
-        "x0": truth["x0"],
-        "y0": truth["y0"],
-        "gamma": math.hypot(truth["gamma1"], truth["gamma2"]),
-    }
-    for name in _BOUNDED:
-        _, low, high = (q.value for q in result.parameter(name))
-        measures[f"{name}_covered"] = bool(low <= reported[name] <= high)
-    return measures
-
-
-def _untrained(reconstructor: RIMReconstructor) -> RIMReconstructor:
-    """The same with fresh weights of the recurrence: what training is measured against."""
-    from astrorim.plugins import load_plugins
-    from astrorim.rim import RIMReconstructor as Reconstructor
-
-    recurrence = reconstructor.recurrence
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        fresh = load_plugins().networks.create(recurrence.backend)
-        network = fresh.build(**recurrence.architecture).eval()
-    return Reconstructor(
-        reconstructor.encoder,
-        replace(recurrence, network=network, sha256=""),
-        lens_model=reconstructor.lens_model,
-        light_model=reconstructor.light_model,
-        device=reconstructor.device,
-    )
-
-
-def _blank_and_known(
-    reconstructor: RIMReconstructor,
-    untrained: RIMReconstructor,
-    observation: LensObservation,
-    known: dict[str, float],
-    truth: np.ndarray,
-    grid: SourceGrid,
-) -> list[dict[str, Any]]:
-    begun = time.perf_counter()
-    result = reconstructor.reconstruct(observation, known=known)
-    seconds = time.perf_counter() - begun
-    before = untrained.reconstruct(observation, known=known)
-    return [
-        {"method": "blank image"} | _source_measures(np.zeros_like(truth), truth),
-        {"method": "untrained RIM, lens known", "reduced_chi2": before.reduced_chi2}
-        | _source_measures(_on_truth(before, grid), truth),
-        {"method": "RIM, lens known", "seconds": seconds, "reduced_chi2": result.reduced_chi2}
-        | _source_measures(_on_truth(result, grid), truth)
-        | {
-            f"{_STEP}{number}": metrics.source_error(
-                metrics.resample_source(step, result.source_grid, grid), truth
-            )
-            for number, step in enumerate(result.steps["source"], start=1)
-        },
-    ]
-
-
-def _resolvable_truth(simulated: SimulatedLenses) -> tuple[np.ndarray, SourceGrid]:
-    """True source of the first lens on pixels of at least 0.02 arcsec, and their grid.
-
-    Pixels are joined by twos until they are as wide as half a pixel of a space telescope:
-    what is smaller no image shows.
-    """
-    truth = simulated.source_image[0].double().numpy()
-    scale = float(simulated.source_pixel_scale[0])
-    while scale < _FINEST_PIXEL and truth.shape[0] % 2 == 0:
-        truth = truth.reshape(truth.shape[0] // 2, 2, -1, 2).mean(axis=(1, 3))
-        scale *= 2
-    x0, y0 = simulated.source_centre[0].tolist()
-    return truth, SourceGrid(truth.shape, scale, x0, y0)  # type: ignore[arg-type]
-
-
-def evaluate_simulator(
-    reconstructor: RIMReconstructor,
-    simulator: Simulator,
-    to_observation: Callable[[SimulatedLenses, int], LensObservation],
-    number: int,
+def evaluate_lens(
+    truth: LensTruth,
+    methods: Mapping[str, Method],
     *,
-    seed: int = FIRST_EVALUATION_SEED,
-    num_iterations: int = 10,
-    progress: Callable[[int], None] | None = None,
-) -> Table:
-    """Reconstruct simulated lenses with the lens known and unknown, and measure.
+    oracle: OracleOptions | None = _ORACLE_OPTIONS,
+) -> list[dict[str, Any]]:
+    """Reconstruct one lens by several methods, and measure.
+
+    A method that raises an exception has a row that says so; the others go on.
 
     Parameters
     ----------
-    reconstructor : RIMReconstructor
-        What is judged.
+    truth : LensTruth
+        The observation and its truth.
+    methods : mapping of str to Method
+        What is judged, in this order.
+    oracle : OracleOptions, optional
+        What the oracle inversion chooses from; None leaves it out, and what is measured
+        against it.
+
+    Returns
+    -------
+    list of dict
+        A row for each of the null sources, the oracle, and each method.
+    """
+    source, _ = truth.resolvable
+    rows: list[dict[str, Any]] = [
+        {"method": name} | source_errors(null, source)
+        for name, null in null_sources(truth).items()
+    ]
+    bounds: dict[str, float] = {}
+    if oracle is not None:
+        row, bounds = _oracle_row(truth, oracle)
+        rows.append(row)
+    earlier: dict[str, Reconstruction] = {}
+    for name, method in methods.items():
+        begun = time.perf_counter()
+        try:
+            result = method(truth, earlier)
+            seconds = time.perf_counter() - begun
+            row = {"method": name, "seconds": seconds, "failed": False}
+            row |= lens_errors(result, truth)
+        except Exception as error:  # noqa: BLE001  (whatever it is, the others go on)
+            row = {"method": name, "failed": True, "failure": _reason(error)}
+            _LOGGER.warning("%s: %s failed: %s", _name(truth), name, _reason(error))
+        else:
+            earlier[name] = result
+            row |= _bound_ratios(row, truth, bounds) | _steps(result, truth)
+        rows.append(row)
+    best = next((r["source_error"] for r in rows if r["method"] == ORACLE), None)
+    for row in rows:
+        if best and "source_error" in row:
+            row["oracle_ratio"] = row["source_error"] / best
+    return [{"index": truth.index, "name": _name(truth)} | row for row in rows]
+
+
+def _name(truth: LensTruth) -> str:
+    return truth.observation.name or f"lens_{truth.index:05d}"
+
+
+def _reason(error: Exception) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"
+
+
+def _oracle_row(
+    truth: LensTruth, options: OracleOptions
+) -> tuple[dict[str, Any], dict[str, float]]:
+    """Row of the oracle, and the bounds on the parameters."""
+    source, grid = truth.resolvable
+    begun = time.perf_counter()
+    found = oracle_inversion(truth, options)
+    seconds = time.perf_counter() - begun
+    bounds = parameter_bounds(truth, found)
+    row = {
+        "method": ORACLE,
+        "seconds": seconds,
+        "reduced_chi2": found.reduced_chi2,
+        "expected_reduced_chi2": found.expected_reduced_chi2,
+        **source_errors(source_on_grid(found.source, found.frames, grid), source),
+        **{f"bound_{name}": bounds[name] for name in JUDGED if name in bounds},
+    }
+    return row, bounds
+
+
+def _bound_ratios(
+    row: Mapping[str, Any], truth: LensTruth, bounds: Mapping[str, float]
+) -> dict[str, float]:
+    """Absolute errors of the parameters over the smallest possible standard deviation."""
+    ratios = {}
+    for name in JUDGED:
+        if f"{name}_error" in row and name in bounds:
+            unit = truth.lens[name] if name == "theta_E" else 1.0
+            ratios[f"bound_ratio_{name}"] = abs(row[f"{name}_error"] * unit) / bounds[name]
+    return ratios
+
+
+def _steps(result: Reconstruction, truth: LensTruth) -> dict[str, float]:
+    """Error of the source after each step of the recurrence, with the lens known."""
+    if not result.provenance.get("parameters_known") or "source" not in result.steps:
+        return {}
+    source, grid = truth.resolvable
+    return {
+        f"{STEP}{number}": metrics.source_error(
+            metrics.resample_source(step, result.source_grid, grid), source
+        )
+        for number, step in enumerate(result.steps["source"], start=1)
+    }
+
+
+def evaluate_simulator(
+    simulator: Simulator,
+    to_truth: Callable[[SimulatedLenses, int], LensTruth],
+    methods: Mapping[str, Method],
+    number: int,
+    *,
+    seed: int = FIRST_EVALUATION_SEED,
+    oracle: OracleOptions | None = _ORACLE_OPTIONS,
+    settings: Mapping[str, Any] | None = None,
+    checkpoint: RowsCheckpoint | None = None,
+    progress: Callable[[int], object] | None = None,
+) -> Table:
+    """Reconstruct lenses that no training saw, and measure.
+
+    Parameters
+    ----------
     simulator : Simulator
         Draws the lenses; rendered at 4 x 4 sub-pixels.
-    to_observation : callable
-        Makes an observation of one simulated lens.
+    to_truth : callable
+        Makes the truth of one lens of a simulated batch, for example
+        `astrorim.interchange.truth_of`.
+    methods : mapping of str to Method
+        What is judged, in this order.
     number : int
         How many lenses.
     seed : int, optional
         Of the dataset; at least 10^9.
-    num_iterations : int, optional
-        As for `RIMReconstructor.reconstruct`.
+    oracle : OracleOptions, optional
+        As for `evaluate_lens`.
+    settings : mapping of str to object, optional
+        What the methods depend on, kept with the table.
+    checkpoint : RowsCheckpoint, optional
+        Where the rows of finished lenses are kept; those it holds are not done again.
     progress : callable, optional
         Called with the number of finished lenses.
 
     Returns
     -------
     `~astropy.table.Table`
-        Four rows for each lens, column ``method``: a blank image, an untrained RIM and the
-        trained one with the lens known, everything inferred.
+        A row for each lens and method; see `evaluate_lens`.
 
     Raises
     ------
@@ -188,121 +200,18 @@ def evaluate_simulator(
             f"seed must be at least {FIRST_EVALUATION_SEED} for evaluation, got {seed}: "
             "training uses the seeds below"
         )
+
     rows: list[dict[str, Any]] = []
-    untrained = _untrained(reconstructor)
+    held = {} if checkpoint is None else checkpoint.rows
     for index in range(number):
-        simulated = simulator.simulate(1, seed=seed, start=index)
-        observation = to_observation(simulated, 0)
-        lens = {name: float(value[0]) for name, value in simulated.lens.items()}
-        light = {f"light_{name}": float(value[0]) for name, value in simulated.light.items()}
-        truth, grid = _resolvable_truth(simulated)
-        judged = _blank_and_known(
-            reconstructor, untrained, observation, lens | light, truth, grid
-        )
-        begun = time.perf_counter()
-        result = reconstructor.reconstruct(observation, num_iterations=num_iterations)
-        seconds = time.perf_counter() - begun
-        effective = float(simulated.metadata["effective_einstein_radius"][0])
-        parameters = _parameter_measures(result, lens, effective)
-        catastrophic = (
-            abs(parameters["theta_E_error"]) > _CATASTROPHIC or "arc-misfit" in result.flags
-        )
-        judged.append(
-            {
-                "method": "RIM, lens inferred",
-                "seconds": seconds,
-                "reduced_chi2": result.reduced_chi2,
-                "arc_reduced_chi2": result.arc_reduced_chi2,
-                "catastrophic": catastrophic,
-                "flags": " ".join(result.flags),
-            }
-            | _source_measures(_on_truth(result, grid), truth)
-            | parameters
-        )
-        rows += [{"index": index} | row for row in judged]
+        own = held.get(str(index))
+        if own is None:
+            truth = to_truth(simulator.simulate(1, seed=seed, start=index), 0)
+            own = evaluate_lens(truth, methods, oracle=oracle)
+            if checkpoint is not None:
+                checkpoint.add(str(index), own)
+        rows += own
         if progress is not None:
             progress(index + 1)
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    table = Table({name: [_cell(row, name) for row in rows] for name in names})
-    table.meta.update(
-        simulator=simulator.name,
-        seed=seed,
-        number=number,
-        num_iterations=num_iterations,
-        encoder=reconstructor.encoder.sha256,
-        recurrence=reconstructor.recurrence.sha256,
-    )
-    return table
-
-
-def _cell(row: dict[str, Any], name: str) -> Any:
-    if name in ("method", "flags"):
-        return row.get(name, "")
-    return float(row.get(name, math.nan))
-
-
-def _interval(values: np.ndarray) -> str:
-    """Median with the 10th and 90th percentile."""
-    low, middle, high = np.nanpercentile(values, [10, 50, 90])
-    return f"{middle:.3g} ({low:.3g} to {high:.3g})"
-
-
-def _median_absolute(values: np.ndarray) -> str:
-    low, middle, high = np.nanpercentile(np.abs(values), [10, 50, 90])
-    return f"{middle:.3g} ({low:.3g} to {high:.3g}), bias {np.nanmedian(values):+.2g}"
-
-
-def _fraction(values: np.ndarray) -> str:
-    """A fraction with its binomial error."""
-    good = values[np.isfinite(values)]
-    p = good.mean()
-    return f"{100 * p:.1f} ± {100 * math.sqrt(max(p * (1 - p), 0) / len(good)):.1f} %"
-
-
-_ROWS: Sequence[tuple[str, Callable[[np.ndarray], str]]] = (
-    ("source_error", _interval),
-    ("source_error_frame", _interval),
-    ("source_correlation", _interval),
-    ("source_ssim", _interval),
-    ("flux_error", _median_absolute),
-    ("theta_E_error", _median_absolute),
-    ("effective_radius_error", _median_absolute),
-    ("e1_error", _median_absolute),
-    ("e2_error", _median_absolute),
-    ("gamma1_error", _median_absolute),
-    ("gamma2_error", _median_absolute),
-    ("x0_error", _median_absolute),
-    ("y0_error", _median_absolute),
-    ("reduced_chi2", _interval),
-    ("arc_reduced_chi2", _interval),
-    ("catastrophic", _fraction),
-    *((f"{name}_covered", _fraction) for name in _BOUNDED),
-    ("seconds", _interval),
-)
-
-
-def summary_table(table: Table) -> Table:
-    """Condense an evaluation to one column for each method.
-
-    Parameters
-    ----------
-    table : `~astropy.table.Table`
-        From `evaluate_simulator`.
-
-    Returns
-    -------
-    `~astropy.table.Table`
-        Medians with the 10th and 90th percentile; errors by absolute value with their
-        bias; fractions with their binomial error.
-    """
-    methods = list(dict.fromkeys(table["method"]))
-    lines: dict[str, list[str]] = {"measure": []} | {method: [] for method in methods}
-    steps = [(name, _interval) for name in table.colnames if name.startswith(_STEP)]
-    for name, describe in [*_ROWS, *steps]:
-        if name not in table.colnames:
-            continue
-        lines["measure"].append(name)
-        for method in methods:
-            values = np.asarray(table[name][table["method"] == method], dtype=float)
-            lines[method].append(describe(values) if np.isfinite(values).any() else "")
-    return Table(lines, meta=dict(table.meta))
+    meta = {"simulator": simulator.name, "seed": seed, "number": number, **(settings or {})}
+    return rows_table(rows, meta)

@@ -79,6 +79,24 @@ class LinearProblem:
         """A^T d, (n,), float64."""
         return self.design.double().mT @ self.data.double()
 
+    def with_smoothness(self, smoothness: Tensor, log_determinant: float) -> LinearProblem:
+        """The same problem under another prior of the source, products shared.
+
+        Parameters
+        ----------
+        smoothness : Tensor, (m, m)
+            Prior precision of the source at unit strength.
+        log_determinant : float
+            Logarithm of its determinant.
+
+        Returns
+        -------
+        LinearProblem
+        """
+        other = replace(self, smoothness=smoothness, log_determinant=log_determinant)
+        other.__dict__.update(gram=self.gram, projected=self.projected)
+        return other
+
     def prior_precision(self, strength: float) -> Tensor:
         """R, (n, n), float64."""
         n, m = self.design.shape[1], self.num_source

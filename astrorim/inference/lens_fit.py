@@ -36,10 +36,13 @@ __all__ = ["ExpectedSource", "LensFit", "source_design"]
 ExpectedSource = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 _FAINTEST = 0.03  # of the brightest, below which the source is expected alike
+_MOST_ELEMENTS = 2**25  # of the images of source pixels that are made at a time
 _AMPLITUDE_RANGE = 3.0  # prior width of an amplitude, in units of what the data could hold
 
 
-def source_design(model: ForwardModel, values: Tensor, frames: SourceFrames) -> Tensor:
+def source_design(
+    model: ForwardModel, values: Tensor, frames: SourceFrames, pixels: range | None = None
+) -> Tensor:
     """Image of every source pixel.
 
     Parameters
@@ -50,6 +53,8 @@ def source_design(model: ForwardModel, values: Tensor, frames: SourceFrames) -> 
         Parameters.
     frames : SourceFrames
         Frame of the source, of n pixels a side.
+    pixels : range, optional
+        Which of them, in row-major order; all by default.
 
     Returns
     -------
@@ -57,6 +62,7 @@ def source_design(model: ForwardModel, values: Tensor, frames: SourceFrames) -> 
     """
     beta_x, beta_y = model.trace(values)
     n, k, sampling = frames.size, model.supersampling, model.sampling
+    pixels = range(n * n) if pixels is None else pixels
     rows, columns = (side * sampling // k for side in beta_x.shape[-2:])
     u, v = (place[0] for place in frames.pixels(beta_x, beta_y))
     coarse = k // sampling
@@ -64,15 +70,17 @@ def source_design(model: ForwardModel, values: Tensor, frames: SourceFrames) -> 
     column = torch.arange(u.shape[1], device=u.device) // coarse
     place = row[:, None] * columns + column[None, :]
     left, top = u.floor(), v.floor()
-    design = u.new_zeros(n * n, rows * columns)
+    design = u.new_zeros(len(pixels), rows * columns)
     for i in (0, 1):
         for j in (0, 1):
             x, y = left.long() + i, top.long() + j
             weight = (1 - (u - x).abs()) * (1 - (v - y).abs()) / coarse**2
             inside = (x >= 0) & (x < n) & (y >= 0) & (y < n)
-            index = (y * n + x)[inside] * (rows * columns) + place[inside]
+            pixel = y * n + x - pixels.start
+            inside &= (pixel >= 0) & (pixel < len(pixels))
+            index = pixel[inside] * (rows * columns) + place[inside]
             design.view(-1).index_add_(0, index, weight[inside])
-    return model.observe(design.view(n * n, rows, columns), sampling)
+    return model.observe(design.view(len(pixels), rows, columns), sampling)
 
 
 class LensFit:
@@ -200,7 +208,7 @@ class LensFit:
         """
         columns = [self._whitened(self.light_design(values))]
         if self.size and frames is not None:
-            columns.insert(0, self._whitened(source_design(self.model, values, frames)))
+            columns.insert(0, self._source_columns(values, frames))
         light = columns[-1]
         matrix, log_determinant = self._prior(frames)
         largest = self._data.abs().amax() / light.abs().amax(dim=1).clamp_min(1e-30)
@@ -210,6 +218,16 @@ class LensFit:
             smoothness=matrix,
             log_determinant=log_determinant,
             amplitude_precision=(_AMPLITUDE_RANGE * largest) ** -2,
+        )
+
+    def _source_columns(self, values: Tensor, frames: SourceFrames) -> Tensor:
+        """Whitened images (n^2, N) of the source's pixels, by blocks that bound the memory."""
+        model, number = self.model, frames.size**2
+        height, width = ((side + 2 * model.margin) * model.sampling for side in model.shape)
+        step = max(1, _MOST_ELEMENTS // (height * width))
+        blocks = [range(first, min(first + step, number)) for first in range(0, number, step)]
+        return torch.cat(
+            [self._whitened(source_design(model, values, frames, block)) for block in blocks]
         )
 
     def with_amplitudes(self, values: Tensor, inversion: Inversion) -> Tensor:

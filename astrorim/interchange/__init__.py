@@ -21,6 +21,7 @@ from astrorim.interchange.parameter_files import StartParameters, read_parameter
 from astrorim.interchange.simulated_lenses import finished_pairs, write_asdf, write_pairs
 from astrorim.interchange.simulated_pairs import to_observation
 from astrorim.interchange.simulated_shards import write_shards
+from astrorim.interchange.truth_files import read_truth, truth_of
 
 __all__ = [
     "LensDescription",
@@ -36,8 +37,10 @@ __all__ = [
     "light_to_lenstronomy",
     "read_coolest",
     "read_parameters",
+    "read_truth",
     "to_lenstronomy",
     "to_observation",
+    "truth_of",
     "write_asdf",
     "write_coolest",
     "write_pairs",

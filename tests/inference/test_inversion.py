@@ -112,3 +112,17 @@ def test_gaussians_of_a_common_centre_are_told_apart():
     inversion = problem.invert(1.0, nonnegative=True)
     assert torch.linalg.eigvalsh(problem.gram).min() > 0
     assert inversion.chi2 < 0.1
+
+
+def test_another_prior_on_shared_products_is_that_problem(problem):
+    curvature = (
+        smoothness_matrix(SIZE, "curvature"),
+        smoothness_log_determinant(SIZE, "curvature"),
+    )
+    problem.invert(1.0)
+    other = problem.with_smoothness(*curvature)
+    fresh = LinearProblem(problem.design, problem.data, *curvature, problem.amplitude_precision)
+    assert other.gram is problem.gram
+    torch.testing.assert_close(other.invert(0.3).mean, fresh.invert(0.3).mean)
+    assert other.invert(0.3).log_evidence == pytest.approx(fresh.invert(0.3).log_evidence)
+    assert other.invert(0.3).log_evidence != pytest.approx(problem.invert(0.3).log_evidence)

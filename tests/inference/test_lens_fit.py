@@ -98,3 +98,14 @@ def test_too_few_pixels_are_refused(system):
     model = _model(system, 1)
     with pytest.raises(ValueError, match="more pixels than parameters, got 0 unmasked"):
         LensFit(model, torch.zeros(21, 23, dtype=torch.bool), SIZE)
+
+
+def test_images_of_some_source_pixels_are_those_of_all(system, frames, monkeypatch):
+    model = _model(system, 2)
+    whole = source_design(model, VALUES, frames)
+    part = source_design(model, VALUES, frames, range(5, 23))
+    torch.testing.assert_close(part, whole[5:23])
+    fit = LensFit(model, torch.ones(21, 23, dtype=torch.bool), SIZE)
+    at_once = fit.problem(VALUES, frames).design
+    monkeypatch.setattr("astrorim.inference.lens_fit._MOST_ELEMENTS", 1)
+    torch.testing.assert_close(fit.problem(VALUES, frames).design, at_once)
