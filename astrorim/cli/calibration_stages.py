@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from astrorim.cli.reconstruct import load_networks
 
@@ -108,26 +108,31 @@ class MapStage:
         Side of the source image, pixels.
     start_error : float or None
         Fraction by which the start's Einstein radius is wrong; the start is blind if None.
+    posterior : {"laplace", "hmc"}
+        Samples from the Gaussian around the solution, or of the exact posterior.
     """
 
     lens_model: str
     light_model: str | None
     source_size: int
     start_error: float | None
+    posterior: Literal["laplace", "hmc"] = "laplace"
 
     @classmethod
-    def from_arguments(cls, args: argparse.Namespace) -> MapStage:
+    def from_arguments(
+        cls, args: argparse.Namespace, *, posterior: Literal["laplace", "hmc"] = "laplace"
+    ) -> MapStage:
         """The stage that the options describe."""
         if args.start_error is not None and not 0 <= args.start_error < 1:
             args.parser.error(f"--start-error must be in [0, 1), got {args.start_error}")
-        return cls(args.lens_model, args.light, args.source_size, args.start_error)
+        return cls(args.lens_model, args.light, args.source_size, args.start_error, posterior)
 
     def settings(self) -> dict[str, Any]:
         """The options; see `Stage.settings`."""
         return dataclasses.asdict(self)
 
     def __call__(self, simulated: SimulatedLenses) -> PosteriorDraws:
-        """Samples of the Gaussian around the solution; see `Stage`."""
+        """Samples of the posterior; see `Stage`."""
         from astrorim.inference import LensRefiner
         from astrorim.inference.calibration import PosteriorDraws
         from astrorim.inference.lens_search import SearchOptions
@@ -137,6 +142,7 @@ class MapStage:
             lens_model=self.lens_model,
             light_model=self.light_model or simulated.light_model,
             mask="own",
+            posterior=self.posterior,
             options=SearchOptions(source_size=self.source_size),
         )
         index = int(simulated.index[0])
@@ -146,7 +152,9 @@ class MapStage:
             start = {"theta_E": _einstein_radius(simulated) * factor}
         began = time.perf_counter()
         result = refiner.refine(to_observation(simulated, 0), start=start, seed=index)
+        drawn = result.provenance["posterior"]
         statistics = {
+            **{k: drawn[k] for k in ("least_ess", "largest_r_hat") if k in drawn},
             "reduced_chi2": result.reduced_chi2,
             "flags": len(result.flags),
             "seconds": time.perf_counter() - began,
@@ -160,6 +168,7 @@ class MapStage:
 STAGES: Mapping[str, Callable[[argparse.Namespace], Stage]] = {
     "rim": RIMStage.from_arguments,
     "map": MapStage.from_arguments,
+    "hmc": functools.partial(MapStage.from_arguments, posterior="hmc"),
 }
 """What can be calibrated, by name: each is made from the command's options."""
 

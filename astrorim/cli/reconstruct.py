@@ -52,6 +52,9 @@ everything; status.ecsv says what became of each lens. Lenses that are finished 
 when the command is given again. Lenses that fail do not stop the others; the exit status is
 then 1.
 
+A single lens is refined after a search of the image alone (--refine map); several are
+reconstructed by the networks unless told otherwise.
+
 An image needs a unit, a pixel scale, a PSF and a noise map: `astrorim info IMAGE` says which
 of them its file lacks. Without a noise map the noise of the blank sky is measured instead,
 with a warning."""
@@ -60,7 +63,7 @@ _EXAMPLES = """\
   astrorim reconstruct image.fits --noise noise.fits --psf psf.fits \\
       --pixel-scale "0.05 arcsec" --unit "electron/s" --output-dir results
   astrorim reconstruct image.fits --noise noise.fits --psf psf.fits \\
-      --pixel-scale "0.05 arcsec" --unit "electron/s" --refine map --output-dir results
+      --pixel-scale "0.05 arcsec" --unit "electron/s" --refine hmc --output-dir results
   astrorim reconstruct --input-dir simulated --output-dir results --batch-size 8
   astrorim reconstruct --catalogue lenses.csv --unit "electron/s" --output-dir results
 a catalogue (CSV or ECSV; paths relative to its folder or --input-dir, and inside it):
@@ -132,7 +135,8 @@ def _add_observation_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--mask", metavar="{auto,none,FILE}",
         help="pixels to ignore: FILE, all that are not 0 in it; auto, neighbours found in the "
-        "image (default with --refine map); none, only those that the image masks itself",
+        "image (default where lenses are refined); none, only those that the image masks "
+        "itself",
     )  # fmt: skip
     group.add_argument(
         "--pixel-scale", type=pixel_scale, metavar="ANGLE",
@@ -267,6 +271,8 @@ def run(args: argparse.Namespace) -> int:
     if args.num_workers:
         LOGGER.debug("--num-workers %d is accepted and not used", args.num_workers)
     args.output_dir.mkdir(parents=True, exist_ok=True)
+    if args.refine is None:
+        args.refine = "map" if len(jobs) == 1 else "none"
     if args.refine == "none":
         counts = run_batch(shard(jobs, part, parts), lambda: load_networks(args), options)
     else:

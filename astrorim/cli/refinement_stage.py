@@ -29,9 +29,11 @@ def add_refinement_options(parser: argparse.ArgumentParser) -> None:
     """
     group = parser.add_argument_group("refinement")
     group.add_argument(
-        "--refine", choices=("none", "map"), default="none",
+        "--refine", choices=("none", "map", "hmc"),
         help="none: what the networks say; map: the most probable lens, lens light and pixel "
-        "source by exact inversion, with intervals from the curvature there (default: none)",
+        "source by exact inversion, with intervals from the curvature there; hmc: the same, "
+        "with intervals from samples of the exact posterior (default: map for a single lens, "
+        "none for several)",
     )  # fmt: skip
     group.add_argument(
         "--start", metavar="{blind,rim,FILE}", default="blind",
@@ -119,6 +121,7 @@ def load_refinement(args: argparse.Namespace) -> RefinementStage:
         lens_model=args.lens_model or _LENS_MODEL,
         light_model=args.light_model or _LIGHT_MODEL,
         mask="auto" if args.mask in (None, "auto") else "own",
+        posterior="hmc" if args.refine == "hmc" else "laplace",
         options=SearchOptions(source_size=args.source_size),
     )
     if args.start == "blind":

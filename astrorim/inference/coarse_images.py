@@ -97,30 +97,16 @@ def central_model(
     """
     data, m = model.data, model.margin
     height, width = model.shape
-    inner = (0, slice(m, m + height), slice(m, m + width))
-    x, y = (position[inner] for position in model.positions(1))
+    frame = (0, slice(m, m + height), slice(m, m + width))
+    x, y = (position[frame] for position in model.positions(1))
     scale = float(data.pixel_scale[0])
     used = used & (torch.hypot(x - model.middle[0], y - model.middle[1]) < radius)
     cut = max(0, int(min(height, width) / 2 - radius / scale) - 1)
     part = (..., slice(cut, height - cut), slice(cut, width - cut))
-    central = ForwardModel(
-        model.system,
-        replace(data, image=data.image[part], noise=data.noise[part], good=data.good[part]),
-        supersampling=model.supersampling,
-        light_supersampling=model.light_supersampling,
-        interpolation=model.interpolation,
-        middle=model.middle,
-    )
-    return central, used[part]
+    inner = replace(data, image=data.image[part], noise=data.noise[part], good=data.good[part])
+    return model.changed(data=inner), used[part]
 
 
 def with_image(model: ForwardModel, image: Tensor) -> ForwardModel:
     """The same model of another image (B, H, W), flux per pixel."""
-    return ForwardModel(
-        model.system,
-        replace(model.data, image=image),
-        supersampling=model.supersampling,
-        light_supersampling=model.light_supersampling,
-        interpolation=model.interpolation,
-        middle=model.middle,
-    )
+    return model.changed(data=replace(model.data, image=image))

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Inversion", "LinearProblem", "nonnegative_solution"]
 
+_BLOCK = 128
 _MAX_EXCHANGES = 60
 _LEAST_FRACTION = 1e-4
 _ROUNDING = 1e-6
@@ -70,9 +71,17 @@ class LinearProblem:
         Light components that overlap, as those of a multi-Gaussian expansion do, are told
         apart below the rounding of float32 sums: with several the sums are made in float64.
         """
-        several = self.design.shape[1] - self.num_source > 2
-        design = self.design.double() if several else self.design
-        return (design.mT @ design).double()
+        m = self.num_source
+        gram = (self.design.mT @ self.design).double()
+        if self.design.shape[1] - m > 2:
+            light = self.design[:, m:].double()
+            gram[m:, m:] = light.mT @ light
+            # The source's products with the light, in blocks to save memory.
+            for first in range(0, m, _BLOCK):
+                part = slice(first, min(first + _BLOCK, m))
+                gram[part, m:] = self.design[:, part].double().mT @ light
+            gram[m:, :m] = gram[:m, m:].mT
+        return gram
 
     @cached_property
     def projected(self) -> Tensor:

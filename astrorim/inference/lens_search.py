@@ -1,4 +1,4 @@
-"""The whole refinement of one image: start, coarse descent, fine descent."""
+"""The whole refinement of one image: starts, descents on fast pixels, the last on fine ones."""
 
 from __future__ import annotations
 
@@ -7,31 +7,28 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from astrorim.inference.blind_start import (
-    StartOptions,
-    arc_radii,
-    frames_of_source,
-    incredibility,
-    ranked,
-    search_starts,
-    source_frames,
-)
+from astrorim.inference.arcs import arc_radii
+from astrorim.inference.blind_start import StartOptions, search_starts
 from astrorim.inference.coarse_images import central_model, coarse_model
 from astrorim.inference.lens_fit import LensFit
-from astrorim.inference.light_fit import fit_light, refit_light
 from astrorim.inference.refinement import RefinementOptions, refine
+from astrorim.inference.source_pixels import expected_like, frames_of_source, source_frames
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from astrorim.inference.compact_source import CompactState
     from astrorim.inference.refinement import RefinementState
     from astrorim.lensing.forward import ForwardModel
 
 __all__ = ["SearchOptions", "fit_lens"]
 
-_AROUND = (0.75, 1.33)  # of the Einstein radius of a start: where others are looked for
+_AROUND = (0.85, 1.18)  # of the Einstein radius of a start: where others are looked for
 _OUTERMOST = 2.2  # Einstein radii within which the arcs lie
-_WORTH_FOLLOWING = 0.7  # behind the best in credibility
+_COMPACT = 0.8  # half a frame of the source at most, in Einstein radii, to begin with
+_EARLY_SIZE = 24  # source pixels along a side, to begin with
+_TRACED = 4  # sub-pixels along the side of a pixel in the last descent
+_CONVOLVED = 2  # elements of the PSF's grid there, at most
 
 
 @dataclass(frozen=True)
@@ -43,16 +40,16 @@ class SearchOptions:
     source_size : int, optional
         Side of the source image, pixels.
     start : StartOptions, optional
-        How to search for a start where none is given.
-    num_followed : int, optional
-        Starts to follow on the image's own pixels.
+        How to search for a start.
+    early_steps : int, optional
+        Evaluations of each descent on fast pixels.
     max_steps : int, optional
         Evaluations with the PSF at its own sampling.
     """
 
     source_size: int = 32
     start: StartOptions = field(default_factory=StartOptions)
-    num_followed: int = 3
+    early_steps: int = 8
     max_steps: int = 12
 
 
@@ -84,52 +81,49 @@ def fit_lens(
         The solution.
     """
     options = options or SearchOptions()
-    index = model.system.parameters.index_of("theta_E")
-    light = fit_light(model, used, values)
     wanted = options.start
-    if values is not None:
-        low, high = (float(values[0, index]) * factor for factor in _AROUND)
-        wanted = replace(wanted, theta_e_range=(low, high), num_peaks=min(2, wanted.num_peaks))
-        values = light
-    starts = [s.values for s in search_starts(model, used, light, wanted, values)]
-    starts = starts[: options.num_followed]
-    model, used = central_model(model, used, _reach(model, used, light, starts))
-    best = _best_of(model, used, starts, round(0.75 * options.source_size))
-    fit = LensFit(model, used, options.source_size)
-    frames = best.source_frames
+    if values is not None and wanted.theta_e_range is None:
+        radius = float(values[0, model.system.parameters.index_of("theta_E")])
+        low, high = (radius * factor for factor in _AROUND)
+        wanted = replace(wanted, theta_e_range=(low, high), num_radii=4)
+    starts = search_starts(model, used, values, wanted)
+    model, used = central_model(model, used, _reach(model, used, starts))
+    fit, best = _best_of(model, used, starts, options)
+    fine = model.changed(supersampling=_TRACED, sampling=_CONVOLVED)
     size = options.source_size
+    frames = best.source_frames
     frames = frames._replace(pixel_scale=2 * frames.half / size, size=size)
+    expected = expected_like(fit, best)
+    fit = LensFit(fine, used, size, expected=expected)
     steps = RefinementOptions(max_steps=options.max_steps, tolerance=0.2, tempered=False)
     return fit, refine(fit, best.values, frames, options=steps)
 
 
-def _reach(model: ForwardModel, used: Tensor, light: Tensor, starts: list[Tensor]) -> float:
+def _reach(model: ForwardModel, used: Tensor, starts: CompactState) -> float:
     """Radius, arcsec, that holds the arcs and where they have their counter-images."""
     index = model.system.parameters.index_of("theta_E")
-    theta_e = [float(start[0, index]) for start in starts]
-    radius = 1.3 * max(theta_e)
-    found = arc_radii(model, used, light, (0.5, 0.9))
+    radius = 1.3 * float(starts.values[:, index].amax())
+    found = arc_radii(model, used, starts.values[:1], (0.5, 0.9))
     if found is not None:
         radius = max(radius, 1.5 * found[0], 1.1 * found[1])
-    return min(radius, _OUTERMOST * theta_e[0]) + 6 * float(model.data.pixel_scale[0])
+    largest = _OUTERMOST * float(starts.values[0, index])
+    return min(radius, largest) + 6 * float(model.data.pixel_scale[0])
 
 
 def _best_of(
-    model: ForwardModel, used: Tensor, starts: list[Tensor], size: int
-) -> RefinementState:
-    """The most credible start, followed on the image's own pixels."""
-    middle = coarse_model(model, 1)
-    fit = LensFit(middle, used, size)
-    steps = RefinementOptions(max_steps=8, tolerance=1.0)
-    states = []
-    for values in starts:
-        frames = source_frames(middle, values, size, 0.8)
-        states.append(refine(fit, values, frames, options=steps))
-    least = min(incredibility(fit, state) for state in states)
+    model: ForwardModel, used: Tensor, starts: CompactState, options: SearchOptions
+) -> tuple[LensFit, RefinementState]:
+    """The start of the most evident source, followed with the PSF on the image's pixels."""
+    fast = coarse_model(model, 1)
+    steps = RefinementOptions(max_steps=options.early_steps, tolerance=1.0)
+    found = []
+    for i in range(len(starts.values)):
+        start = starts.select(torch.tensor([i]))
+        fit = LensFit(fast, used, _EARLY_SIZE, expected=start.brightness)
+        frames = source_frames(fast, start.values, _EARLY_SIZE, _COMPACT)
+        found.append((fit, refine(fit, start.values, frames, options=steps)))
+    fit, best = max(found, key=lambda pair: pair[1].inversion.log_evidence)
+    frames = frames_of_source(fit, best, _EARLY_SIZE)
+    fit = LensFit(fast, used, _EARLY_SIZE, expected=expected_like(fit, best))
     steps = replace(steps, tempered=False)
-    followed = [
-        refine(fit, refit_light(fit, state), frames_of_source(fit, state, size), options=steps)
-        for state in states
-        if incredibility(fit, state) < least + _WORTH_FOLLOWING
-    ]
-    return ranked(fit, followed)[0]
+    return fit, refine(fit, best.values, frames, options=steps)

@@ -8,6 +8,7 @@ import torch
 
 from astrorim.exceptions import ObservationError
 from astrorim.inference.laplace import laplace_samples
+from astrorim.inference.lens_posterior import SamplingOptions, sample_lens
 from astrorim.inference.lens_search import SearchOptions, fit_lens
 from astrorim.lensing.forward import ForwardModel
 from astrorim.lensing.system import LIGHT_PREFIX, LensSystem
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
+    from astrorim.inference.lens_fit import LensFit
+    from astrorim.inference.refinement import RefinementState
     from astrorim.observation import LensObservation
     from astrorim.observation.sky_noise import SkyNoise
     from astrorim.plugins import Plugins
@@ -50,8 +53,13 @@ class LensRefiner:
     mask : {"auto", "own"}, optional
         Whether to leave out neighbours found in the image besides the pixels that the
         observation masks itself.
+    posterior : {"laplace", "hmc"}, optional
+        Samples from the Gaussian around the solution, or by Hamiltonian Monte Carlo from the
+        exact posterior, `~astrorim.inference.lens_posterior`.
     options : SearchOptions, optional
         How to search and descend.
+    sampling : SamplingOptions, optional
+        How to sample by Hamiltonian Monte Carlo.
     plugins : Plugins, optional
         Where names are looked up; the installed ones by default.
 
@@ -60,7 +68,7 @@ class LensRefiner:
     UnknownNameError
         If a model is not registered.
     ValueError
-        If ``mask`` is neither of its choices.
+        If ``mask`` or ``posterior`` is neither of its choices.
     """
 
     def __init__(
@@ -69,16 +77,22 @@ class LensRefiner:
         lens_model: str = "sie+shear",
         light_model: str = "multi-gaussian",
         mask: Literal["auto", "own"] = "auto",
+        posterior: Literal["laplace", "hmc"] = "laplace",
         options: SearchOptions | None = None,
+        sampling: SamplingOptions | None = None,
         plugins: Plugins | None = None,
     ) -> None:
         if mask not in ("auto", "own"):
             raise ValueError(f'mask must be "auto" or "own", got {mask!r}')
+        if posterior not in ("laplace", "hmc"):
+            raise ValueError(f'posterior must be "laplace" or "hmc", got {posterior!r}')
         plugins = plugins or load_plugins()
         self.lens_model = plugins.lens_models.canonical_name(lens_model)
         self.light_model = light_model
         self.mask = mask
+        self.posterior = posterior
         self.options = options or SearchOptions()
+        self.sampling = sampling or SamplingOptions()
         self.system = LensSystem(
             plugins.lens_models.resolve(self.lens_model),
             plugins.light_models.resolve(light_model),
@@ -107,7 +121,7 @@ class LensRefiner:
         Returns
         -------
         Reconstruction
-            With samples from the Gaussian around the solution.
+            With samples of its posterior; its provenance says how they were drawn.
 
         Raises
         ------
@@ -122,7 +136,7 @@ class LensRefiner:
         used = self._used(observation, model)
         values = None if start is None else self._start(start, model)
         fit, state = fit_lens(model, used, values, self.options)
-        generator = torch.Generator().manual_seed(seed)
+        samples, drawn = self._samples(fit, state, torch.Generator().manual_seed(seed))
         flux = batch.unit_flux[0]
         return build_reconstruction(
             self.system,
@@ -132,15 +146,33 @@ class LensRefiner:
             values=state.values,
             frames=state.source_frames,
             source=fit.source(state.inversion),
-            samples=laplace_samples(fit, state, _NUM_SAMPLES, generator),
+            samples=samples,
             unit_flux=flux,
             steps={
                 "reduced_chi2": as_numpy(torch.tensor([state.inversion.chi2 / fit.num_pixels]))
             },
             provenance=self._provenance(seed, state.inversion.log_evidence)
-            | {"start": "blind" if start is None else "given"},
+            | {"start": "blind" if start is None else "given", "posterior": drawn},
             sky=_sky(observation),
         )
+
+    def _samples(
+        self, fit: LensFit, state: RefinementState, generator: torch.Generator
+    ) -> tuple[Tensor, dict[str, object]]:
+        """Parameters (S, P), and how they were drawn."""
+        if self.posterior == "laplace":
+            samples = laplace_samples(fit, state, _NUM_SAMPLES, generator)
+            return samples, {"method": "laplace", "number": len(samples)}
+        drawn = sample_lens(fit, state, generator, self.sampling)
+        return drawn.values, {
+            "method": "hmc",
+            "number": len(drawn.values),
+            "num_chains": self.sampling.num_chains,
+            "least_ess": float(drawn.ess.min()),
+            "largest_r_hat": float(drawn.r_hat.max()),
+            "acceptance": drawn.acceptance,
+            "num_evaluations": drawn.num_evaluations,
+        }
 
     def _used(self, observation: LensObservation, model: ForwardModel) -> Tensor:
         """Pixels (H, W) of the model's frame that are fitted."""

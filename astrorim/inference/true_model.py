@@ -65,19 +65,17 @@ class TrueModel:
         """
         model, data, m = self.model, self.model.data, self.model.margin
         height, width = model.shape
-        inner = (0, slice(m, m + height), slice(m, m + width))
-        x, y = (position[inner] for position in model.positions(1))
+        frame = (0, slice(m, m + height), slice(m, m + width))
+        x, y = (position[frame] for position in model.positions(1))
         x0, y0 = self.centre
         used = self.used & (torch.hypot(x - x0, y - y0) < radius)
         reach = radius + max(abs(x0), abs(y0))
         cut = max(0, int(min(height, width) / 2 - reach / float(data.pixel_scale[0])) - 1)
         part = (..., slice(cut, height - cut), slice(cut, width - cut))
-        central = ForwardModel(
-            model.system,
-            replace(data, image=data.image[part], noise=data.noise[part], good=data.good[part]),
-            supersampling=model.supersampling,
-            light_supersampling=model.light_supersampling,
+        inner = replace(
+            data, image=data.image[part], noise=data.noise[part], good=data.good[part]
         )
+        central = model.changed(data=inner)
         return replace(self, model=central, used=used[part], radius=radius)
 
     @property

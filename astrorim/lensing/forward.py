@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
@@ -155,6 +155,9 @@ class ForwardModel:
         Of the source image.
     middle : tuple of float, optional
         Position x, y of the middle of the frame, arcsec.
+    sampling : int, optional
+        Elements of the convolution's grid along the side of a pixel, 1, 2 or 4, at most:
+        the PSF and the renderings may be coarser.
 
     Raises
     ------
@@ -171,10 +174,12 @@ class ForwardModel:
         light_supersampling: int = 4,
         interpolation: Literal["bilinear", "cubic"] = "bilinear",
         middle: tuple[float, float] = (0.0, 0.0),
+        sampling: int = 4,
     ) -> None:
         for name, value in (
             ("supersampling", supersampling),
             ("light_supersampling", light_supersampling),
+            ("sampling", sampling),
         ):
             if value not in (1, 2, 4):
                 raise ValueError(f"{name} must be 1, 2 or 4, got {value!r}")
@@ -184,7 +189,9 @@ class ForwardModel:
         self.light_supersampling = light_supersampling
         self.interpolation: Literal["bilinear", "cubic"] = interpolation
         self.middle = middle
-        self._sampling = math.gcd(supersampling, light_supersampling, data.psf_supersampling)
+        self._sampling = math.gcd(
+            supersampling, light_supersampling, data.psf_supersampling, sampling
+        )
         self._light_coarse = max(self._sampling, min(2, light_supersampling))
         kernel = bin_kernel(data.psf, data.psf_supersampling // self._sampling)
         height, width = data.image.shape[-2:]
@@ -205,16 +212,22 @@ class ForwardModel:
         """Elements of the convolution's grid along the side of a detector pixel."""
         return self._sampling
 
+    def changed(self, **options: Any) -> ForwardModel:
+        """The same model with other data or options, by the names of the constructor's."""
+        own: dict[str, Any] = {
+            "system": self.system,
+            "data": self.data,
+            "supersampling": self.supersampling,
+            "light_supersampling": self.light_supersampling,
+            "interpolation": self.interpolation,
+            "middle": self.middle,
+            "sampling": self._sampling,
+        }
+        return ForwardModel(**(own | options))
+
     def select(self, index: Tensor) -> ForwardModel:
         """The same model for some images of the batch, repeated ones included."""
-        return ForwardModel(
-            self.system,
-            self.data.select(index),
-            supersampling=self.supersampling,
-            light_supersampling=self.light_supersampling,
-            interpolation=self.interpolation,
-            middle=self.middle,
-        )
+        return self.changed(data=self.data.select(index))
 
     def positions(self, supersampling: int) -> tuple[Tensor, Tensor]:
         """Sub-pixel positions x, y of the padded frame, arcsec, each (B, H', W')."""

@@ -13,7 +13,7 @@ from astrorim.interchange.simulated_pairs import to_observation
 from astrorim.plugins import load_plugins
 
 _FAST = SearchOptions(
-    source_size=20, num_followed=2, max_steps=4, start=StartOptions(num_peaks=2, max_steps=12)
+    source_size=20, max_steps=4, start=StartOptions(num_radii=3, num_more_steps=8)
 )
 
 

@@ -1,4 +1,4 @@
-r"""Starts for the refinement from a compact source: concentric Gaussians behind the lens.
+r"""A compact source behind the lens: concentric Gaussians, descended to from many lenses.
 
 The source is an elliptical multi-Gaussian expansion (Emsellem et al. 1994, A&A 285, 723) of a
 free centre and shape, seen through the lens at a point :math:`\beta(\theta)`,
@@ -18,17 +18,16 @@ brightness is added to the noise.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
 
+from astrorim.inference.arcs import arc_map
 from astrorim.inference.inversion import nonnegative_solution
 from astrorim.inference.light_fit import smoothed
 from astrorim.inference.refinement import parameter_prior
 from astrorim.lensing.special import bounded_ellipticity, elliptical_coordinates
-from astrorim.lensing.system import LIGHT_PREFIX
 from astrorim.rim.parameter_step import from_coordinates, is_positive, to_coordinates
 
 if TYPE_CHECKING:
@@ -87,6 +86,10 @@ class CompactState:
             self.chi2[index],
             self.penalty[index],
         )
+
+    def first(self, number: int) -> CompactState:
+        """The first descents, ``number`` at most."""
+        return self.select(torch.arange(min(number, len(self.values))))
 
     def brightness(self, x: Tensor, y: Tensor) -> Tensor:
         """Surface brightness (B, ...) of the sources at positions x, y, (B, ...), arcsec."""
@@ -166,10 +169,7 @@ class CompactFit:
             Lens, and light fitted to the image without arcs.
         """
         model, m = self.model, self.model.margin
-        light = model.lens_light(values[:1])[0]
-        arcs = smoothed(torch.where(self.used, model.data.image[0] - light, 0.0))
-        noise = model.data.noise[0]
-        weight = torch.where(self.used & (arcs > torch.hypot(2 * noise, 0.1 * light)), arcs, 0.0)
+        weight = arc_map(model, self.used, values[:1])
         inner = (slice(None), slice(m, m + model.shape[0]), slice(m, m + model.shape[1]))
         traced = model.system.trace(*model.positions(1), values)
         total = weight.sum().clamp_min(1e-30)
@@ -235,9 +235,7 @@ class CompactFit:
         gradient = gradient / temperature + precision * (self._place(state) - mean)
         return gradient, curvature / temperature[..., None] + torch.diag_embed(precision)
 
-    def moved(
-        self, state: CompactState, step: Tensor, *, light_held: bool
-    ) -> CompactState:
+    def moved(self, state: CompactState, step: Tensor, *, light_held: bool) -> CompactState:
         """The state after a step (B, Q + 4) in step coordinates, inside the supports."""
         place = self._place(state) + step
         q = len(self.nonlinear)
@@ -246,9 +244,7 @@ class CompactFit:
         inside = from_coordinates(place[:, :q], self.positive).to(values)
         low, high = low[self.nonlinear], high[self.nonlinear]
         values[:, self.nonlinear] = torch.minimum(torch.maximum(inside, low), high)
-        return self.solve(
-            values, place[:, q:].to(values), state.widths, light_held=light_held
-        )
+        return self.solve(values, place[:, q:].to(values), state.widths, light_held=light_held)
 
     def step_limits(self, state: CompactState) -> Tensor:
         """The longest step of each coordinate, (B, Q + 4)."""
@@ -420,9 +416,7 @@ def descend(
     for _ in range(num_steps):
         gradient, curvature = fit.expand(state, light_held=light_held)
         part = curvature[:, moving][:, :, moving]
-        damped = part + torch.diag_embed(
-            damping[:, None] * part.diagonal(dim1=1, dim2=2)
-        )
+        damped = part + torch.diag_embed(damping[:, None] * part.diagonal(dim1=1, dim2=2))
         step = torch.zeros_like(gradient)
         step[:, moving] = -torch.linalg.solve(damped, gradient[:, moving])
         excess = (step.abs() / fit.step_limits(state)).amax(dim=1).clamp_min(1.0)

@@ -1,0 +1,42 @@
+"""The lens galaxy's light fitted without its arcs."""
+
+from __future__ import annotations
+
+import torch
+
+from astrorim.inference.light_fit import fit_light, smoothed
+from astrorim.lensing.forward import ForwardModel
+from astrorim.lensing.system import LensSystem
+from astrorim.plugins import load_plugins
+from astrorim.rim.objectives import image_data
+
+
+def test_mean_over_nine_pixels():
+    image = torch.zeros(5, 5)
+    image[2, 2] = 9.0
+    smooth = smoothed(image)
+    assert smooth[1:4, 1:4].tolist() == [[1.0] * 3] * 3
+    assert float(smooth[0].abs().max()) == 0
+
+
+def test_light_is_not_taken_from_the_arcs(small_batch):
+    """The galaxy's centre and flux near it are found under a bright ring."""
+    plugins = load_plugins()
+    system = LensSystem(
+        plugins.lens_models.resolve("sie+shear"), plugins.light_models.create("sersic")
+    )
+    model = ForwardModel(system, image_data(small_batch))
+    truth = system.stack(small_batch.lens, small_batch.light).float()
+    values = fit_light(model, torch.ones(model.shape, dtype=torch.bool))
+    names = system.parameters.names
+    for name in ("light_x0", "light_y0"):
+        place = names.index(name)
+        assert abs(float(values[0, place] - truth[0, place])) < 0.02
+    core = (0, slice(20, 28), slice(20, 28))
+    ratio = model.lens_light(values)[core].sum() / model.lens_light(truth)[core].sum()
+    assert 0.8 < float(ratio) < 1.25
+
+
+def test_without_light_nothing_is_fitted(ring):
+    case = ring()
+    assert fit_light(case.model, case.used, case.values) is case.values

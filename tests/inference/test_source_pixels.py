@@ -1,0 +1,79 @@
+"""Frames of the pixel source and its expected brightness."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from astrorim.inference.lens_fit import LensFit
+from astrorim.inference.refinement import evaluate
+from astrorim.inference.source_pixels import expected_like, frames_of_source, source_frames
+from astrorim.lensing.interpolation import SourceFrames
+
+_N = 12
+
+
+def _state(case, theta_e, frames=None):
+    values = case.values.clone()
+    values[0, case.model.system.parameters.index_of("theta_E")] = theta_e
+    fit = LensFit(case.model, case.used, _N)
+    frames = frames or case.frames
+    strength = fit.problem(values, frames).best_strength()
+    return fit, evaluate(fit, values, frames, strength)
+
+
+def _middle_scale(frames):
+    """Side of the pixels in the frame's middle, arcsec: stretched frames resolve it finely."""
+    x, y = frames.centre[:, :1], frames.centre[:, 1:]
+    return float(1 / frames.pixels_per_arcsec(x, y)[0])
+
+
+def test_frame_of_the_arcs_holds_the_source(ring):
+    case = ring()
+    frames = source_frames(case.model, case.values, _N)
+    assert torch.hypot(*(frames.centre[0] - torch.tensor([0.05, 0.0]))) < 0.15
+    assert 0.25 < float(frames.half[0]) <= 1.4
+
+
+def test_frame_follows_the_source(ring):
+    """Found from a frame off centre; then stable, and no wider than the widest."""
+    case = ring()
+    wide = SourceFrames(torch.tensor([[0.2, -0.15]]), torch.tensor([0.12]), _N)
+    fit, state = _state(case, 1.0, wide)
+    frames = frames_of_source(fit, state, _N)
+    assert torch.hypot(*(frames.centre[0] - torch.tensor([0.05, 0.0]))) < 0.1
+    assert _middle_scale(frames) < 0.13
+    assert float(frames.half[0]) <= 1.2 + 1e-6
+    _, state = _state(case, 1.0, frames)
+    again = frames_of_source(fit, state, _N)
+    assert _middle_scale(again) / _middle_scale(frames) == pytest.approx(1, abs=0.25)
+
+
+def test_chosen_frame_is_the_most_evident_of_those_tried(ring):
+    case = ring()
+    fit, state = _state(case, 1.0)
+    chosen = frames_of_source(fit, state, _N)
+
+    def evidence(frames):
+        problem = fit.problem(state.values, frames)
+        return problem.invert(problem.best_strength()).log_evidence
+
+    unchanged = chosen._replace(pixel_scale=2 * state.source_frames.half / _N, stretch=0.0)
+    assert evidence(chosen) >= evidence(unchanged) - 1
+
+
+def test_frame_needs_a_source(ring):
+    case = ring()
+    fit, state = _state(case, 1.0)
+    with pytest.raises(ValueError, match="must have a source"):
+        frames_of_source(fit, type(state)(state.values, None, state.inversion, 0.0), _N)
+
+
+def test_a_solution_is_expected_where_it_is_bright(ring):
+    case = ring()
+    fit, state = _state(case, 1.0)
+    expected = expected_like(fit, state)
+    at = torch.tensor([[[0.05, 0.45]]]), torch.tensor([[[0.0, 0.4]]])
+    middle, edge = expected(*at).flatten().tolist()
+    assert middle > 20 * abs(edge)
+    assert float(expected(torch.full((1, 1, 1), 9.0), torch.zeros(1, 1, 1))) == 0
