@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from astrorim.lensing.forward import ForwardModel
 
-__all__ = ["StartOptions", "search_starts"]
+__all__ = ["StartOptions", "centre_prior", "search_starts"]
 
 _ROUNDER = 0.5  # ellipticity of the mass over that of the light, to begin with
 _LIGHT_FRAME, _ARC_FRAME = 100, 50  # coarse pixels along the frame, about
@@ -56,7 +56,7 @@ class StartOptions:
     num_followed: int = 3
     num_steps: int = 10
     num_more_steps: int = 15
-    centre_width: float = 0.02
+    centre_width: float = 0.03
 
 
 @torch.no_grad()
@@ -95,11 +95,11 @@ def search_starts(
     trials = light.repeat(options.num_radii, 1)
     steps = torch.linspace(0, 1, options.num_radii, dtype=light.dtype)
     trials[:, theta_e] = low * (high / low) ** steps
-    centre = [float(light[0, names.index(name)]) for name in ("x0", "y0")]
-    if f"{LIGHT_PREFIX}x0" in names and f"{LIGHT_PREFIX}y0" in names:
+    known = centre_prior(model, light, options.centre_width)
+    if known:
         # Mass follows light, and is rounder: Bolton et al. (2008, ApJ 682, 964), section 5.
-        centre = [float(light[0, names.index(LIGHT_PREFIX + name)]) for name in ("x0", "y0")]
-        trials[:, [names.index(name) for name in ("x0", "y0")]] = light.new_tensor(centre)
+        for name, (place, _) in known.items():
+            trials[:, names.index(name)] = place
         for name in ("e1", "e2"):
             if name in names and LIGHT_PREFIX + name in names:
                 own = light[0, names.index(LIGHT_PREFIX + name)]
@@ -108,11 +108,38 @@ def search_starts(
         given = light.clone()
         given[:, : model.system.num_lens] = values[:, : model.system.num_lens]
         trials = torch.cat([given, trials])
-    fit = CompactFit(coarse, kept, (centre[0], centre[1]), options.centre_width)
+    fit = CompactFit(coarse, kept, known)
     state = descend(fit, fit.begin(trials), options.num_steps, light_held=True)
     state = _distinct(fit, state).first(options.num_followed)
     state = descend(fit, state, options.num_more_steps, light_held=False)
     return _distinct(fit, state)
+
+
+def centre_prior(
+    model: ForwardModel, values: Tensor, width: float
+) -> dict[str, tuple[float, float]]:
+    """Where the mass has its centre: about that of the light.
+
+    Parameters
+    ----------
+    model : ForwardModel
+        Of the image.
+    values : Tensor, (1, P)
+        With the lens galaxy's light.
+    width : float
+        Standard deviation of their distance along x and y, arcsec.
+
+    Returns
+    -------
+    dict of str to tuple of float
+        Mean and standard deviation of x0 and y0, arcsec; empty where the light has no
+        centre of its own.
+    """
+    names = model.system.parameters.names
+    light = {name: LIGHT_PREFIX + name for name in ("x0", "y0")}
+    if not set(light.values()) <= set(names):
+        return {}
+    return {name: (float(values[0, names.index(own)]), width) for name, own in light.items()}
 
 
 def _coarse(model: ForwardModel, used: Tensor, size: int) -> tuple[ForwardModel, Tensor]:

@@ -31,6 +31,8 @@ from astrorim.lensing.special import bounded_ellipticity, elliptical_coordinates
 from astrorim.rim.parameter_step import from_coordinates, is_positive, to_coordinates
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from torch import Tensor
 
     from astrorim.lensing.forward import ForwardModel
@@ -116,18 +118,16 @@ class CompactFit:
         Of one image; the coarser its pixels, the faster.
     used : Tensor, (H, W), bool
         Which pixels count.
-    centre : tuple of float, arcsec
-        Where the lens is expected, within ``centre_width``.
-    centre_width : float
-        Standard deviation of its place, arcsec.
+    known : mapping of str to tuple of float, optional
+        Mean and standard deviation of the Gaussian prior of parameters, by name, instead of
+        the declared ones.
     """
 
     def __init__(
         self,
         model: ForwardModel,
         used: Tensor,
-        centre: tuple[float, float],
-        centre_width: float,
+        known: Mapping[str, tuple[float, float]] | None = None,
     ) -> None:
         self.model = model
         self.used = used & (model.data.good[0] > 0)
@@ -140,10 +140,9 @@ class CompactFit:
         self.linear = [i for i, p in enumerate(parameters) if p.linear]
         own = [parameters[i] for i in self.nonlinear]
         self.positive = is_positive(own, model.data.image)
-        self._mean, self._precision = parameter_prior(own, self.positive, model.data.image)
-        for name, place in zip(("x0", "y0"), centre, strict=True):
-            column = [p.name for p in own].index(name)
-            self._mean[column], self._precision[column] = place, centre_width**-2
+        self._mean, self._precision = parameter_prior(
+            own, self.positive, model.data.image, known
+        )
         self._theta_e = parameters.index_of("theta_E")
         self._centre = [parameters.index_of("x0"), parameters.index_of("y0")]
         self._light_columns: Tensor | None = None

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 import torch
@@ -101,6 +101,9 @@ class LensFit:
         (1, n, n), to a common factor. The prior is then that of the source divided by it,
         so that the source varies most where it is bright (Nightingale et al. 2018, MNRAS
         478, 4738, section 3.3); without it, alike everywhere.
+    known : mapping of str to tuple of float, optional
+        Mean and standard deviation of the Gaussian prior of parameters, by name, instead of
+        the declared ones.
 
     Raises
     ------
@@ -115,6 +118,7 @@ class LensFit:
         size: int,
         smoothness: SmoothnessKind = "curvature",
         expected: ExpectedSource | None = None,
+        known: Mapping[str, tuple[float, float]] | None = None,
     ) -> None:
         if len(model.data) != 1:
             raise ValueError(f"the model must hold one image, got {len(model.data)}")
@@ -123,6 +127,7 @@ class LensFit:
         self.size = size
         self.smoothness = smoothness
         self.expected = expected
+        self.known = dict(known or {})
         parameters = model.system.parameters
         self.linear = [i for i, p in enumerate(parameters) if p.linear]
         self.nonlinear = [i for i, p in enumerate(parameters) if not p.linear]

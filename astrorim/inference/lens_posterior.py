@@ -165,7 +165,9 @@ class _Posterior:
         self.many_frames = self.frames.select(everywhere)
         parameters = [system.parameters[i] for i in fit.nonlinear]
         self.positive = is_positive(parameters, state.values)
-        self.mean, self.precision = parameter_prior(parameters, self.positive, state.values)
+        self.mean, self.precision = parameter_prior(
+            parameters, self.positive, state.values, fit.known
+        )
         self.linear_precision = state.inversion.problem.prior_precision(
             state.inversion.strength
         )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from astrorim.inference.arcs import arc_radii
-from astrorim.inference.blind_start import StartOptions, search_starts
+from astrorim.inference.blind_start import StartOptions, centre_prior, search_starts
 from astrorim.inference.coarse_images import central_model, coarse_model
 from astrorim.inference.lens_fit import LensFit
 from astrorim.inference.refinement import RefinementOptions, refine
@@ -94,7 +94,7 @@ def fit_lens(
     frames = best.source_frames
     frames = frames._replace(pixel_scale=2 * frames.half / size, size=size)
     expected = expected_like(fit, best)
-    fit = LensFit(fine, used, size, expected=expected)
+    fit = LensFit(fine, used, size, expected=expected, known=fit.known)
     steps = RefinementOptions(max_steps=options.max_steps, tolerance=0.2, tempered=False)
     return fit, refine(fit, best.values, frames, options=steps)
 
@@ -115,15 +115,16 @@ def _best_of(
 ) -> tuple[LensFit, RefinementState]:
     """The start of the most evident source, followed with the PSF on the image's pixels."""
     fast = coarse_model(model, 1)
+    known = centre_prior(model, starts.values[:1], options.start.centre_width)
     steps = RefinementOptions(max_steps=options.early_steps, tolerance=1.0)
     found = []
     for i in range(len(starts.values)):
         start = starts.select(torch.tensor([i]))
-        fit = LensFit(fast, used, _EARLY_SIZE, expected=start.brightness)
+        fit = LensFit(fast, used, _EARLY_SIZE, expected=start.brightness, known=known)
         frames = source_frames(fast, start.values, _EARLY_SIZE, _COMPACT)
         found.append((fit, refine(fit, start.values, frames, options=steps)))
     fit, best = max(found, key=lambda pair: pair[1].inversion.log_evidence)
     frames = frames_of_source(fit, best, _EARLY_SIZE)
-    fit = LensFit(fast, used, _EARLY_SIZE, expected=expected_like(fit, best))
+    fit = LensFit(fast, used, _EARLY_SIZE, expected=expected_like(fit, best), known=known)
     steps = replace(steps, tempered=False)
     return fit, refine(fit, best.values, frames, options=steps)

@@ -106,9 +106,12 @@ class RefinementState:
 
 
 def parameter_prior(
-    parameters: list[Parameter], positive: Tensor, like: Tensor
+    parameters: list[Parameter],
+    positive: Tensor,
+    like: Tensor,
+    known: Mapping[str, tuple[float, float]] | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Gaussians as wide as the declared priors.
+    """Gaussians as wide as the declared priors, or as what is known of some parameters.
 
     Parameters
     ----------
@@ -118,6 +121,8 @@ def parameter_prior(
         Which of them step in their logarithm.
     like : Tensor
         Of the dtype that the mean is rounded to.
+    known : mapping of str to tuple of float, optional
+        Mean and standard deviation of parameters that do not step in their logarithm.
 
     Returns
     -------
@@ -126,7 +131,12 @@ def parameter_prior(
     """
     edges = torch.tensor([p.prior for p in parameters], dtype=torch.float64)
     edges = torch.stack([to_coordinates(edge, positive) for edge in edges.unbind(1)])
-    return edges.mean(0).to(like).double(), 12 / (edges[1] - edges[0]).double() ** 2
+    mean, precision = edges.mean(0), 12 / (edges[1] - edges[0]).double() ** 2
+    for i, parameter in enumerate(parameters):
+        if known is not None and parameter.name in known:
+            mean[i], deviation = known[parameter.name]
+            precision[i] = deviation**-2
+    return mean.to(like).double(), precision
 
 
 def evaluate(
@@ -163,7 +173,7 @@ def evaluate(
     inversion = problem.invert(strength, nonnegative=nonnegative, passive=passive)
     parameters = [fit.model.system.parameters[i] for i in fit.nonlinear]
     positive = is_positive(parameters, values)
-    mean, precision = parameter_prior(parameters, positive, values)
+    mean, precision = parameter_prior(parameters, positive, values, fit.known)
     place = to_coordinates(values[0, fit.nonlinear].double(), positive)
     penalty = float((precision * (place - mean) ** 2).sum())
     return RefinementState(
@@ -280,7 +290,9 @@ class _Space:
         self.columns = fit.nonlinear
         self.moving = torch.tensor([p.name not in held for p in parameters])
         self.positive = is_positive(parameters, values)
-        self.mean, self.precision = parameter_prior(parameters, self.positive, values)
+        self.mean, self.precision = parameter_prior(
+            parameters, self.positive, values, fit.known
+        )
         self.limit = _STEP_LIMIT / self.precision.sqrt()
         lens = torch.tensor([i < system.num_lens for i in fit.nonlinear])
         self.limit = torch.where(lens, self.limit.clamp_max(_LARGEST_LENS_STEP), self.limit)

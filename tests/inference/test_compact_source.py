@@ -8,6 +8,9 @@ import torch
 from astrorim.inference.compact_source import CompactFit, descend
 
 
+KNOWN = {"x0": (0.0, 0.02), "y0": (0.0, 0.02)}
+
+
 def _start(case, theta_e):
     values = case.values.repeat(len(theta_e), 1)
     values[:, case.model.system.parameters.index_of("theta_E")] = torch.tensor(theta_e)
@@ -16,7 +19,7 @@ def _start(case, theta_e):
 
 def test_ring_is_found_from_a_third_too_large_and_too_small(ring):
     case = ring(theta_e=1.0)
-    fit = CompactFit(case.model, case.used, (0.0, 0.0), 0.02)
+    fit = CompactFit(case.model, case.used, KNOWN)
     state = descend(fit, fit.begin(_start(case, [0.7, 1.35])), 25, light_held=True)
     column = case.model.system.parameters.index_of("theta_E")
     assert state.values[:, column].tolist() == pytest.approx([1.0, 1.0], abs=0.01)
@@ -26,7 +29,7 @@ def test_ring_is_found_from_a_third_too_large_and_too_small(ring):
 
 def test_descents_only_gain(ring):
     case = ring()
-    fit = CompactFit(case.model, case.used, (0.0, 0.0), 0.02)
+    fit = CompactFit(case.model, case.used, KNOWN)
     begin = fit.begin(_start(case, [0.8, 1.2]))
     end = descend(fit, begin, 3, light_held=True)
     assert bool((end.score(fit.num_pixels) < begin.score(fit.num_pixels)).all())
@@ -34,7 +37,7 @@ def test_descents_only_gain(ring):
 
 def test_no_amplitude_is_negative(ring):
     case = ring()
-    fit = CompactFit(case.model, case.used, (0.0, 0.0), 0.02)
+    fit = CompactFit(case.model, case.used, KNOWN)
     state = fit.begin(_start(case, [0.6, 1.0, 1.5]))
     assert float(state.amplitudes.min()) >= 0
     assert float(state.amplitudes.max(dim=1).values.min()) > 0
@@ -53,7 +56,7 @@ def test_gradient_is_that_of_the_projected_objective(ring):
             case.model.data.pixel_scale.double(),
         )
     )
-    fit = CompactFit(model, case.used, (0.0, 0.0), 0.02)
+    fit = CompactFit(model, case.used, KNOWN)
     values = _start(case, [0.97]).double()
     values[0, 1:3] = torch.tensor([0.05, -0.03])
     state = fit.begin(values)
@@ -73,7 +76,7 @@ def test_gradient_is_that_of_the_projected_objective(ring):
 
 def test_brightness_is_that_of_the_gaussians(ring):
     case = ring()
-    fit = CompactFit(case.model, case.used, (0.0, 0.0), 0.02)
+    fit = CompactFit(case.model, case.used, KNOWN)
     state = descend(fit, fit.begin(_start(case, [1.0])), 8, light_held=True)
     x0, y0 = state.source[:, 0].view(1, 1, 1), state.source[:, 1].view(1, 1, 1)
     middle = float(state.brightness(x0, y0))
