@@ -7,7 +7,6 @@ import torch
 
 from astrorim.inference.compact_source import CompactFit, descend
 
-
 KNOWN = {"x0": (0.0, 0.02), "y0": (0.0, 0.02)}
 
 
