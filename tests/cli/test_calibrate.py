@@ -144,13 +144,15 @@ def _map_options(**changed):
     return argparse.Namespace(**options)
 
 
-def test_the_refinements_settings_are_its_options():
-    stage = calibration_stages.STAGES["map"](_map_options())
+@pytest.mark.parametrize(("name", "posterior"), [("map", "laplace"), ("hmc", "hmc")])
+def test_the_refinements_settings_are_its_options(name, posterior):
+    stage = calibration_stages.STAGES[name](_map_options())
     assert stage.settings() == {
         "lens_model": "sie+shear",
         "light_model": None,
         "source_size": 24,
         "start_error": 0.1,
+        "posterior": posterior,
     }
 
 
