@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from astrorim.cli.jobs import LensJob
     from astrorim.rim import RIMReconstructor
 
-__all__ = ["add_network_options", "add_parser", "load_networks", "run"]
+__all__ = ["add_network_options", "add_parser", "check_device", "load_networks", "run"]
 
 _READ_OPTIONS = {
     "noise": "uncertainty",
@@ -217,21 +217,9 @@ def load_networks(args: argparse.Namespace) -> RIMReconstructor:
     ValueError
         If the device is unknown or not there.
     """
-    import torch
-
     from astrorim.rim import RIMReconstructor
 
-    if args.device != "auto":
-        try:
-            device = torch.device(args.device)
-        except RuntimeError:
-            raise ValueError(
-                f"--device must be auto, cpu or cuda, got {args.device!r}"
-            ) from None
-        if device.type == "cuda" and not torch.cuda.is_available():
-            raise ValueError(
-                f"--device {args.device}: torch finds no GPU here; pass --device cpu or auto"
-            )
+    check_device(args.device)
     return RIMReconstructor.load(
         args.forward_model,
         args.rim_model,
@@ -239,6 +227,31 @@ def load_networks(args: argparse.Namespace) -> RIMReconstructor:
         light_model=args.light_model,
         device=args.device,
     )
+
+
+def check_device(name: str) -> None:
+    """Refuse a device that is unknown or not there.
+
+    Parameters
+    ----------
+    name : str
+        ``"auto"``, or as torch calls it.
+
+    Raises
+    ------
+    ValueError
+        If there is no such device.
+    """
+    import torch
+
+    if name == "auto":
+        return
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise ValueError(f"--device must be auto, cpu or cuda, got {name!r}") from None
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise ValueError(f"--device {name}: torch finds no GPU here; pass --device cpu or auto")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -36,9 +36,10 @@ def add_refinement_options(parser: argparse.ArgumentParser) -> None:
         "none for several)",
     )  # fmt: skip
     group.add_argument(
-        "--start", metavar="{blind,rim,FILE}", default="blind",
+        "--start", metavar="{blind,rim,FILE}",
         help="where the refinement starts: a search of the image alone, which needs no "
-        "network; what the networks say; or a NAME_parameters.json (default: blind)",
+        "network; what the networks say; or a NAME_parameters.json (default: blind, or rim "
+        "where weights are named)",
     )  # fmt: skip
     group.add_argument(
         "--source-size", type=int, choices=range(8, 65), metavar="N", default=32,
@@ -110,9 +111,9 @@ def load_refinement(args: argparse.Namespace) -> RefinementStage:
     Raises
     ------
     ValueError
-        If the start's file is none of its choices, or unfit.
+        If the start is none of its choices, its file unfit, or the device unknown.
     """
-    from astrorim.cli.reconstruct import load_networks
+    from astrorim.cli.reconstruct import check_device, load_networks
     from astrorim.inference.lens_search import SearchOptions
     from astrorim.inference.refiner import LensRefiner
     from astrorim.interchange.parameter_files import read_parameters
@@ -124,14 +125,17 @@ def load_refinement(args: argparse.Namespace) -> RefinementStage:
         posterior="hmc" if args.refine == "hmc" else "laplace",
         options=SearchOptions(source_size=args.source_size),
     )
-    if args.start == "blind":
+    check_device(args.device)
+    named = args.forward_model is not None or args.rim_model is not None
+    start = args.start or ("rim" if named else "blind")
+    if start == "blind":
         return RefinementStage(refiner)
-    if args.start == "rim":
+    if start == "rim":
         # The networks start with the models that they were trained on.
         own = argparse.Namespace(**{**vars(args), "lens_model": None, "light_model": None})
         return RefinementStage(refiner, networks=load_networks(own))
-    if not Path(args.start).is_file():
-        raise ValueError(f"--start must be blind, rim or a file, got {args.start!r}")
-    read = read_parameters(args.start)
+    if not Path(start).is_file():
+        raise ValueError(f"--start must be blind, rim or a file, got {start!r}")
+    read = read_parameters(start)
     light = {f"light_{name}": value for name, value in read.light.items()}
     return RefinementStage(refiner, start=read.lens | light)

@@ -93,6 +93,7 @@ def test_a_lens_does_not_depend_on_its_batch(networks, done, astrorim):
     document = json.loads((results / "lensed_00001_parameters.json").read_text())
     outcome = astrorim(
         *("reconstruct", images / "lensed_00001.fits", "--output-dir", results, "--overwrite"),
+        *("--refine", "none"),
         *networks,
     )
     assert outcome.status == 0, outcome.err
@@ -135,7 +136,7 @@ def test_noise_is_measured_where_there_is_none(astrorim, recorder, plain_files):
     outcome = astrorim(
         *("reconstruct", plain_files / "image.fits", "--psf", plain_files / "psf.fits"),
         *("--psf-supersampling", 4, "--pixel-scale", "0.08 arcsec", "--unit", "adu"),
-        *("--output-dir", out),
+        *("--output-dir", out, "--refine", "none"),
     )
     assert outcome.status == 0, outcome.err
     assert "astrorim: warning: image: no noise map" in outcome.err
@@ -232,3 +233,17 @@ def test_wrong_options_are_told(
     assert outcome.status == status
     assert complaint in outcome.err
     assert "Traceback" not in outcome.err
+
+
+def test_a_single_lens_is_refined_and_several_are_not(astrorim, recorder, lenses, monkeypatch):
+    refined = type(recorder)()
+    monkeypatch.setattr("astrorim.cli.reconstruct.load_refinement", lambda _: refined)
+    out = lenses / "results"
+    assert astrorim("reconstruct", lenses / "lens_0.fits", "--output-dir", out).status == 0
+    assert (refined.calls, recorder.calls) == ([["lens_0"]], [])
+    both = [lenses / f"lens_{i}.fits" for i in (0, 1)]
+    command = ("reconstruct", *both, "--output-dir", out, "--overwrite")
+    assert astrorim(*command).status == 0
+    assert (len(refined.calls), recorder.calls) == (1, [["lens_0"], ["lens_1"]])
+    assert astrorim(*command, "--refine", "map").status == 0
+    assert refined.calls[1:] == [["lens_0"], ["lens_1"]]

@@ -17,7 +17,8 @@ from astrorim.cli.refinement_stage import (
 def _options(*words: str, **others: object) -> argparse.Namespace:
     parser = argparse.ArgumentParser()
     add_refinement_options(parser)
-    given = {"lens_model": None, "light_model": None, "mask": None, **others}
+    given = {"lens_model": None, "light_model": None, "mask": None, "device": "auto"}
+    given |= {"forward_model": None, "rim_model": None, **others}
     return argparse.Namespace(**vars(parser.parse_args(words)), **given)
 
 
@@ -59,3 +60,26 @@ def test_impossible_choices_are_refused(words, capsys):
     with pytest.raises(SystemExit, match="2"):
         _options(*words)
     assert "invalid choice" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("refine", "posterior"), [("map", "laplace"), ("hmc", "hmc")])
+def test_posterior_is_the_one_asked_for(refine, posterior):
+    assert load_refinement(_options("--refine", refine)).refiner.posterior == posterior
+
+
+def test_named_weights_give_the_start(monkeypatch):
+    """What the user names is used: weights are not passed over for a blind search."""
+    from astrorim.cli import reconstruct
+
+    asked = []
+    monkeypatch.setattr(reconstruct, "load_networks", asked.append)
+    load_refinement(_options(rim_model="weights.safetensors"))
+    assert [args.rim_model for args in asked] == ["weights.safetensors"]
+    asked.clear()
+    load_refinement(_options("--start", "blind", rim_model="weights.safetensors"))
+    assert asked == []
+
+
+def test_unknown_device_is_refused():
+    with pytest.raises(ValueError, match="--device must be auto, cpu or cuda, got 'cdua'"):
+        load_refinement(_options(device="cdua"))
