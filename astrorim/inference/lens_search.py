@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,8 @@ _OUTERMOST = 2.2  # Einstein radii within which the arcs lie
 _COMPACT = 0.8  # half a frame of the source at most, in Einstein radii, to begin with
 _EARLY_SIZE = 24  # source pixels along a side, to begin with
 _TRACED = 4  # sub-pixels along the side of a pixel in the last descent
+_FINER = 1.5  # pixels along the source's side where the first ones leave a misfit
+_SIGNIFICANT = 2.5  # standard deviations of chi-square that are one
 _CONVOLVED = 2  # elements of the PSF's grid there, at most
 
 
@@ -45,12 +48,16 @@ class SearchOptions:
         Evaluations of each descent on fast pixels.
     max_steps : int, optional
         Evaluations with the PSF at its own sampling.
+    adaptive : bool, optional
+        Whether to take a source of half as many pixels again along a side where the first
+        one leaves a misfit, and keep it if the evidence does.
     """
 
     source_size: int = 32
     start: StartOptions = field(default_factory=StartOptions)
     early_steps: int = 8
     max_steps: int = 12
+    adaptive: bool = True
 
 
 @torch.no_grad()
@@ -90,13 +97,31 @@ def fit_lens(
     model, used = central_model(model, used, _reach(model, used, starts))
     fit, best = _best_of(model, used, starts, options)
     fine = model.changed(supersampling=_TRACED, sampling=_CONVOLVED)
-    size = options.source_size
-    frames = best.source_frames
+    last, state = _on_pixels(fine, fit, best, options.source_size, options.max_steps)
+    size = round(_FINER * options.source_size)
+    if options.adaptive and _misfit(last, state) > _SIGNIFICANT:
+        finer, other = _on_pixels(fine, last, state, size, options.max_steps)
+        if other.inversion.log_evidence > state.inversion.log_evidence:
+            return finer, other
+    return last, state
+
+
+def _on_pixels(
+    model: ForwardModel, fit: LensFit, state: RefinementState, size: int, max_steps: int
+) -> tuple[LensFit, RefinementState]:
+    """A solution descended further with ``size`` x ``size`` pixels in its source's frame."""
+    frames = state.source_frames
     frames = frames._replace(pixel_scale=2 * frames.half / size, size=size)
-    expected = expected_like(fit, best)
-    fit = LensFit(fine, used, size, expected=expected, known=fit.known)
-    steps = RefinementOptions(max_steps=options.max_steps, tolerance=0.2, tempered=False)
-    return fit, refine(fit, best.values, frames, options=steps)
+    expected = expected_like(fit, state)
+    finer = LensFit(model, fit.used, size, expected=expected, known=fit.known)
+    steps = RefinementOptions(max_steps=max_steps, tolerance=0.2, tempered=False)
+    return finer, refine(finer, state.values, frames, options=steps)
+
+
+def _misfit(fit: LensFit, state: RefinementState) -> float:
+    """Chi-square over what so many degrees of freedom give, in standard deviations."""
+    freedom = fit.num_pixels - state.inversion.effective_parameters - len(fit.nonlinear)
+    return (state.inversion.chi2 - freedom) / math.sqrt(2 * max(freedom, 1.0))
 
 
 def _reach(model: ForwardModel, used: Tensor, starts: CompactState) -> float:
