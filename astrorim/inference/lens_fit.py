@@ -182,7 +182,9 @@ class LensFit:
         known, matrix, log_determinant = self._scaled
         if known is not frames:
             bright = self.expected(*frames.coordinates()).double().flatten()
-            inverse = 1 / (bright / bright.amax()).clamp_min(_FAINTEST)
+            # Of a source that is dark everywhere nothing is expected.
+            relative = bright / bright.amax() if bool(bright.amax() > 0) else bright + 1
+            inverse = 1 / relative.clamp_min(_FAINTEST)
             matrix = self._matrix * inverse * inverse[:, None]
             log_determinant = self._log_determinant + 2 * float(inverse.log().sum())
             self._scaled = (frames, matrix, log_determinant)

@@ -128,7 +128,7 @@ def _reach(model: ForwardModel, used: Tensor, starts: CompactState) -> float:
     """Radius, arcsec, that holds the arcs and where they have their counter-images."""
     index = model.system.parameters.index_of("theta_E")
     radius = 1.3 * float(starts.values[:, index].amax())
-    found = arc_radii(model, used, starts.values[:1], (0.5, 0.9))
+    found = arc_radii(model, used, starts.values[:1], (0.5, 0.97))
     if found is not None:
         radius = max(radius, 1.5 * found[0], 1.1 * found[1])
     largest = _OUTERMOST * float(starts.values[0, index])

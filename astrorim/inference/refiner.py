@@ -154,6 +154,7 @@ class LensRefiner:
             provenance=self._provenance(seed, state.inversion.log_evidence)
             | {"start": "blind" if start is None else "given", "posterior": drawn},
             sky=_sky(observation),
+            supersampling=fit.model.supersampling,
         )
 
     def _samples(

@@ -57,6 +57,11 @@ FLAG_ADVICE = {
         "an object stands out of the residual away from the arcs: mask it, for example with "
         "neighbour_mask"
     ),
+    "mass-offset": (
+        "the lens's mass has its centre beside its light, where real galaxies have both "
+        "within some hundredths of an arcsecond: the fit may be in a wrong solution, or the "
+        "mass more complex than its model"
+    ),
     "source-offset": (
         "the source lies outside the Einstein radius, where it has one image only: check "
         "the pixel scale, the WCS and the centring of the cutout, or the image may show a "
@@ -87,6 +92,7 @@ _FEWEST_PIXELS = 200
 _EDGE_FRACTION = 0.15
 _NEGATIVE_FRACTION = 0.1
 _LOWEST_SIGNAL = 20.0
+_LARGEST_OFFSET = 0.1  # arcsec, or a pixel where that is larger
 
 
 def _blank_sky(result: Reconstruction) -> np.ndarray:
@@ -170,6 +176,7 @@ def quality_flags(
         flags["parameter-at-bound"] = (
             f"{FLAG_ADVICE['parameter-at-bound']} ({', '.join(at_bound)})"
         )
+    flags.update(_offset_flag(result))
     flags.update(_residual_flags(result, sky))
     flags.update(_source_flags(result))
     return flags
@@ -188,6 +195,17 @@ def _is_at_bound(parameter: Parameter, value: float) -> bool:
     low, high = parameter.support
     # float32 arithmetic leaves a stopped value within a few units of the last place.
     return value <= low + 1e-5 * max(1, abs(low)) or value >= high - 1e-5 * max(1, abs(high))
+
+
+def _offset_flag(result: Reconstruction) -> dict[str, str]:
+    """Flag of a mass that is not where its light is."""
+    names = ("x0", "y0")
+    if not (set(names) <= result.lens.keys() and set(names) <= result.light.keys()):
+        return {}
+    offset = math.hypot(*(result.lens[name] - result.light[name] for name in names))
+    if offset <= max(_LARGEST_OFFSET, result.observation.grid.pixel_scale):
+        return {}
+    return {"mass-offset": f"{FLAG_ADVICE['mass-offset']} ({offset:.2f} arcsec)"}
 
 
 def _residual_flags(result: Reconstruction, sky: SkyNoise | None) -> dict[str, str]:

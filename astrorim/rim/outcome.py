@@ -46,6 +46,7 @@ def build_reconstruction(
     steps: dict[str, np.ndarray],
     provenance: dict[str, Any],
     sky: SkyNoise | None = None,
+    supersampling: int = 2,
 ) -> Reconstruction:
     """One lens in its observation's own unit, rendered on its whole frame, with flags.
 
@@ -76,6 +77,8 @@ def build_reconstruction(
         How the result was made; the checksum of the data is added.
     sky : SkyNoise, optional
         Noise measured on the blank sky, for the flags.
+    supersampling : int, optional
+        Sub-pixels along the side of a pixel that the source was traced with.
 
     Returns
     -------
@@ -83,7 +86,7 @@ def build_reconstruction(
     """
     names = system.parameters
     whole = batch_observations([observation], device=str(values.device))
-    model = ForwardModel(system, whole.data)
+    model = ForwardModel(system, whole.data, supersampling=supersampling)
     # The whole frame's own flux unit may differ from that of the frame that was fitted.
     ratio = unit_flux / whole.unit_flux[0]
     linear = values.new_tensor([ratio if p.linear else 1.0 for p in names])

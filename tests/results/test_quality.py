@@ -136,3 +136,11 @@ def test_every_flag_has_advice(make_reconstruction):
     result.forward_image = result.forward_image * 0
     for name, text in quality_flags(result).items():
         assert text.startswith(FLAG_ADVICE[name])
+
+
+def test_mass_beside_its_light_is_flagged(make_reconstruction):
+    result = make_reconstruction()
+    result.light["x0"] = result.lens["x0"] + 0.03
+    assert "mass-offset" not in quality_flags(result)
+    result.light["x0"] = result.lens["x0"] + 0.25
+    assert "0.25 arcsec" in quality_flags(result)["mass-offset"]
