@@ -103,3 +103,4 @@ def astrorim_register_networks(register: Register[NetworkBackend]) -> None:
     """Register our network backends."""
     register("flow-encoder", _deferred("networks.flow_encoder", "FlowEncoder"))
     register("unet-gru", _deferred("networks.unet_gru", "UNetGRU"))
+    register("conv-gru", _deferred("networks.conv_gru", "ConvGRUNetwork"))
