@@ -1,13 +1,11 @@
-"""Put trained weights into the package, their intervals calibrated on the simulator.
+"""Put trained weights into the package, their intervals calibrated on simulators.
 
-Run after both trainings, from the top of the checkout::
+Run after the trainings, from the top of the checkout; the page on the method in the
+documentation has the commands that made the shipped weights::
 
-    astrorim train unet-gru --output-dir runs/rim --minutes 62 --batch-size 12 \
-        --learning-rate 1.5e-3 --pixel-scales 0.036 0.056 --mixed-precision --num-threads 1
-    astrorim train flow-encoder --output-dir runs/encoder --minutes 44 --batch-size 32 \
-        --learning-rate 1e-3 --pixel-scales 0.036 0.056 --mixed-precision --num-threads 1 \
-        --wide-light
-    python benchmarks/ship_weights.py runs/encoder runs/rim
+    python benchmarks/ship_weights.py --encoder runs/encoder --recurrence runs/rim
+
+Either may be left out: the shipped one is then calibrated together with the new one.
 """
 
 from __future__ import annotations
@@ -26,24 +24,38 @@ _CALIBRATION_SEED = 2
 def main() -> None:
     """Calibrate and copy."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("encoder", type=Path, help="output directory of the encoder's training")
-    parser.add_argument("recurrence", type=Path, help="the same of the recurrence's")
-    parser.add_argument("--number", type=int, default=100, help="lenses to calibrate on")
+    parser.add_argument("--encoder", type=Path, help="output directory of its training")
+    parser.add_argument("--recurrence", type=Path, help="output directory of its training")
+    parser.add_argument(
+        "--simulators", nargs="+", default=["foundation"], help="what to calibrate on"
+    )
+    parser.add_argument("--number", type=int, default=100, help="lenses of each simulator")
     parser.add_argument("--num-iterations", type=int, default=10, help="rounds of inference")
     args = parser.parse_args()
     plugins = load_plugins()
-    encoder = load_checkpoint(args.encoder / "weights.safetensors", plugins)
-    recurrence = load_checkpoint(args.recurrence / "weights.safetensors", plugins)
+    encoder, recurrence = (
+        load_checkpoint(
+            plugins.networks.create(default).weights()
+            if directory is None
+            else directory / "weights.safetensors",
+            plugins,
+        )
+        for directory, default in (
+            (args.encoder, "flow-encoder"),
+            (args.recurrence, "unet-gru"),
+        )
+    )
     recurrence.settings.pop("error_factors", None)
     factors = measure_error_factors(
         RIMReconstructor(encoder, recurrence, plugins=plugins),
-        plugins.simulators.create(recurrence.provenance["simulator"]),
+        [plugins.simulators.create(name) for name in args.simulators],
         args.number,
         seed=_CALIBRATION_SEED,
         num_iterations=args.num_iterations,
     )
     recurrence.settings["error_factors"] = factors
     recurrence.provenance["error_factors"] = {
+        "simulators": args.simulators,
         "number": args.number,
         "seed": _CALIBRATION_SEED,
         "num_iterations": args.num_iterations,
