@@ -4,8 +4,10 @@ Run after the trainings, from the top of the checkout; the page on the method in
 documentation has the commands that made the shipped weights::
 
     python benchmarks/ship_weights.py --encoder runs/encoder --recurrence runs/rim
+    python benchmarks/ship_weights.py --recurrence runs/conv --number 40
 
-Either may be left out: the shipped one is then calibrated together with the new one.
+The intervals of a pair are calibrated together, with the shipped network where one is left
+out; their widths are kept with the recurrence.
 """
 
 from __future__ import annotations
@@ -60,7 +62,7 @@ def main() -> None:
         "seed": _CALIBRATION_SEED,
         "num_iterations": args.num_iterations,
     }
-    for checkpoint in (encoder, recurrence):
+    for checkpoint in (encoder, recurrence) if args.encoder else (recurrence,):
         path = _PACKAGE / f"{checkpoint.backend.replace('-', '_')}.safetensors"
         save_checkpoint(checkpoint, path)
         print(f"{path.name}: {path.stat().st_size / 1e6:.1f} MB")

@@ -14,7 +14,7 @@ from astrorim.interfaces import NetworkBackend
 if TYPE_CHECKING:
     from torch.distributions import Distribution
 
-__all__ = ["FlowEncoder", "FlowPosterior"]
+__all__ = ["FlowEncoder", "FlowPosterior", "ResidualBlock", "ResidualEncoder"]
 
 
 def _conv(a: int, b: int, *, stride: int = 1) -> nn.Sequential:
@@ -194,11 +194,26 @@ class FlowEncoder(NetworkBackend):
         unknown = sorted(set(architecture) - set(options))
         if unknown:
             raise TypeError(
-                f"flow-encoder has no option {', '.join(unknown)}; it has {', '.join(options)}"
+                f"{self.name} has no option {', '.join(unknown)}; it has {', '.join(options)}"
             )
         return FlowPosterior(**(options | architecture))
 
     def weights(self) -> Path | None:
         """The shipped weights, trained on the foundation simulator."""
         path = Path(__file__).with_name("flow_encoder.safetensors")
+        return path if path.is_file() else None
+
+
+class ResidualEncoder(FlowEncoder):
+    """Backend of `FlowPosterior` with residual blocks, for lenses of every simulator."""
+
+    name: ClassVar[str] = "residual-encoder"
+
+    def architecture(self) -> dict[str, int]:
+        """Options of `build` with their defaults."""
+        return super().architecture() | {"width": 40, "blocks": 2}
+
+    def weights(self) -> Path | None:
+        """The shipped weights, trained on all simulators."""
+        path = Path(__file__).with_name("residual_encoder.safetensors")
         return path if path.is_file() else None

@@ -6,7 +6,11 @@ import torch
 from astrorim.interfaces import NetworkBackend
 from astrorim.plugins import load_plugins
 from astrorim.rim.features import NUM_FEATURES
-from astrorim_plugins.networks.flow_encoder import FlowEncoder, ResidualBlock
+from astrorim_plugins.networks.flow_encoder import (
+    FlowEncoder,
+    ResidualBlock,
+    ResidualEncoder,
+)
 
 SIZES = {
     "num_parameters": 3,
@@ -106,3 +110,13 @@ def test_flow_is_evaluated_in_its_own_precision():
     with torch.autocast("cpu", torch.bfloat16):
         posterior = network(torch.randn(2, 7, 32, 32), torch.randn(2, 1, 9, 9))
     assert posterior.log_prob(torch.zeros(2, 14)).dtype == torch.float32
+
+
+def test_residual_encoder_has_blocks_by_default():
+    torch.manual_seed(0)
+    small = {"frame": 32, "psf_frame": 9, "context": 16}
+    network = ResidualEncoder().build(**small)
+    number = sum(isinstance(module, ResidualBlock) for module in network.modules())
+    assert number == 4 * ResidualEncoder().architecture()["blocks"] == 8
+    with pytest.raises(TypeError, match="residual-encoder has no option depth; it has"):
+        ResidualEncoder().build(depth=3)
