@@ -77,7 +77,9 @@ def measure_error_factors(
     scaled: list[np.ndarray] = []
     for simulator in several:
         for index in range(number):
-            simulated = simulator.simulate(1, seed=seed, start=index)
+            simulated = simulator.simulate(
+                1, seed=seed, start=index, device=reconstructor.device
+            )
             scaled.append(_scaled_error(reconstructor, simulated, index, num_iterations))
             if progress is not None:
                 progress(len(scaled))
@@ -117,4 +119,4 @@ def _scaled_error(
     truth = encoder_labels(system, simulated)
     error = to_coordinates(outcome.values, positive) - to_coordinates(truth, positive)
     width = outcome.covariance.diagonal(dim1=1, dim2=2).sqrt()
-    return (error / width).abs()[0].double().numpy()
+    return (error / width).abs()[0].double().cpu().numpy()
