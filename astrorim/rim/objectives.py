@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import astropy.units as u
 import torch
 
-from astrorim.lensing.forward import ForwardModel, ImageData
+from astrorim.lensing.forward import ForwardModel, ImageData, SourceOperator
+from astrorim.lensing.interpolation import SourceFrames, SourceSampler
 from astrorim.lensing.system import LensSystem
 from astrorim.rim import recurrence
 from astrorim.rim.codec import ParameterCodec
@@ -51,7 +52,9 @@ def image_data(simulated: SimulatedLenses) -> ImageData:
     )
 
 
-def true_source(simulated: SimulatedLenses, frames: Any, supersampling: int = 2) -> Tensor:
+def true_source(
+    simulated: SimulatedLenses, frames: SourceFrames, supersampling: int = 2
+) -> Tensor:
     """True source averaged over the pixels of ``frames``, (B, n, n), flux per arcsec^2."""
     x, y = frames.coordinates(supersampling)
     brightness = simulated.source(x, y)
@@ -70,6 +73,18 @@ def footprint_errors(source: Tensor, truth: Tensor) -> Tensor:
     inside = (truth > 0.01 * peak).to(truth.dtype)
     difference = (((source - truth) * inside) ** 2).sum(dim=(-2, -1))
     return (difference / ((truth * inside) ** 2).sum(dim=(-2, -1))).sqrt()
+
+
+def _operator_between(
+    model: ForwardModel,
+    frames: SourceFrames,
+    right: tuple[Tensor, Tensor],
+    wrong: tuple[Tensor, Tensor],
+    share: float,
+) -> SourceOperator:
+    """The map from the source to the image at a share of the way to wrong positions."""
+    x, y = (torch.lerp(a, b, share) for a, b in zip(right, wrong, strict=True))
+    return SourceOperator(model, SourceSampler(x, y, frames, model.interpolation))
 
 
 @dataclass(frozen=True)
@@ -311,7 +326,6 @@ class RecurrenceObjective(Objective):
         with torch.no_grad():
             model = ForwardModel(system, data, light_supersampling=2)
             current = values if begin is None else begin
-            offset = current - values
             light_error = torch.zeros_like(data.image)
             if begin is not None:
                 light_error = model.lens_light(current) - model.lens_light(values)
@@ -325,7 +339,9 @@ class RecurrenceObjective(Objective):
                 theta_e=encoder_labels(self.system, simulated)[:, theta_e],
                 centre=torch.stack([simulated.lens["x0"], simulated.lens["y0"]], dim=1),
             )
-            operator = model.source_operator(current, frames)
+            # Traced twice only: in between, errors move the source's positions in proportion.
+            right, wrong = model.trace(values), model.trace(current)
+            operator = _operator_between(model, frames, right, wrong, 1.0)
             weight = data.weight
             preconditioner = recurrence.Preconditioner.of(operator, weight)
             arcs = data.image - light
@@ -337,7 +353,7 @@ class RecurrenceObjective(Objective):
             if begin is not None and number > 0:
                 factor = shrink**number
                 with torch.no_grad():
-                    operator = model.source_operator(values + factor * offset, frames)
+                    operator = _operator_between(model, frames, right, wrong, factor)
                     arcs = data.image - simulated.lens_light - factor * light_error
             state = recurrence.step(network, state, operator, preconditioner, weight, arcs)
             sources.append(state.brightness)

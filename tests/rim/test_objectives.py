@@ -5,11 +5,12 @@ from dataclasses import replace
 import pytest
 import torch
 
-from astrorim.lensing import SourceFrames
+from astrorim.lensing import ForwardModel, SourceFrames
 from astrorim.rim.codec import ParameterCodec
 from astrorim.rim.objectives import (
     EncoderObjective,
     RecurrenceObjective,
+    _operator_between,
     footprint_errors,
     image_data,
     true_source,
@@ -176,3 +177,20 @@ def test_masks_change_the_loss(recurrence, encoder_objective, cell, encoder, sim
             for o in (objective, replace(objective, masks=True))
         ]
         assert losses[0] != losses[1]
+
+
+def test_positions_between_right_and_wrong_are_close_to_those_traced(
+    recurrence, simulated, values, data
+):
+    model = ForwardModel(recurrence.system, data)
+    begin = recurrence._perturbed(values, simulated, torch.Generator().manual_seed(3))
+    frames = SourceFrames(simulated.source_centre, simulated.pixel_scale / 2, 16)
+    right, wrong = model.trace(values), model.trace(begin)
+    halfway = _operator_between(model, frames, right, wrong, 0.5)
+    exact = model.source_operator((values + begin) / 2, frames)
+    source = true_source(simulated, frames)
+    peak = exact.apply(source).max()
+    change = (model.source_operator(begin, frames).apply(source) - exact.apply(source)).abs()
+    error = (halfway.apply(source) - exact.apply(source)).abs()
+    assert error.max() < 0.05 * peak
+    assert error.max() < 0.2 * change.max()
