@@ -177,7 +177,8 @@ def add_network_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--forward-model", "--encoder-weights", type=Path, metavar="FILE",
         help="weights of the parameter encoder, a file or the name of a network that weights "
-        "come with (default: flow-encoder)",
+        "come with: flow-encoder, or residual-encoder for lenses unlike those that it knows "
+        "(default: flow-encoder)",
     )  # fmt: skip
     group.add_argument(
         "--rim-model", "--rim-weights", type=Path, metavar="FILE",

@@ -205,7 +205,7 @@ class FlowEncoder(NetworkBackend):
 
 
 class ResidualEncoder(FlowEncoder):
-    """Backend of `FlowPosterior` with residual blocks, for lenses of every simulator."""
+    """Backend of `FlowPosterior` with residual blocks, for a GPU to train."""
 
     name: ClassVar[str] = "residual-encoder"
 

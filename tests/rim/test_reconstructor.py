@@ -272,6 +272,10 @@ def test_samples_follow_the_covariance_in_step_coordinates(reconstructor):
 
 def test_shipped_networks_are_loaded_by_name(tmp_path, monkeypatch):
     default = RIMReconstructor.load(device="cpu")
+    broad = RIMReconstructor.load("residual-encoder", device="cpu")
+    assert broad.recurrence.sha256 == default.recurrence.sha256
+    assert broad.encoder.backend == "residual-encoder"
+    assert {p.dtype for p in broad.encoder.network.parameters()} == {torch.float32}
     named = RIMReconstructor.load("flow-encoder", "conv-gru", device="cpu")
     assert named.encoder.sha256 == default.encoder.sha256
     assert named.recurrence.backend == "conv-gru"
