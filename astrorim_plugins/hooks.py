@@ -102,4 +102,6 @@ def astrorim_register_psfs(register: Register[PSF]) -> None:
 def astrorim_register_networks(register: Register[NetworkBackend]) -> None:
     """Register our network backends."""
     register("flow-encoder", _deferred("networks.flow_encoder", "FlowEncoder"))
+    register("residual-encoder", _deferred("networks.flow_encoder", "ResidualEncoder"))
     register("unet-gru", _deferred("networks.unet_gru", "UNetGRU"))
+    register("conv-gru", _deferred("networks.conv_gru", "ConvGRUNetwork"))

@@ -1,13 +1,14 @@
-"""Put trained weights into the package, their intervals calibrated on the simulator.
+"""Put trained weights into the package, their intervals calibrated on simulators.
 
-Run after both trainings, from the top of the checkout::
+Run after the trainings, from the top of the checkout; the page on the method in the
+documentation has the commands that made the shipped weights::
 
-    astrorim train unet-gru --output-dir runs/rim --minutes 62 --batch-size 12 \
-        --learning-rate 1.5e-3 --pixel-scales 0.036 0.056 --mixed-precision --num-threads 1
-    astrorim train flow-encoder --output-dir runs/encoder --minutes 44 --batch-size 32 \
-        --learning-rate 1e-3 --pixel-scales 0.036 0.056 --mixed-precision --num-threads 1 \
-        --wide-light
-    python benchmarks/ship_weights.py runs/encoder runs/rim
+    python benchmarks/ship_weights.py --encoder runs/encoder --recurrence runs/rim
+    python benchmarks/ship_weights.py --recurrence runs/conv --number 40
+    python benchmarks/ship_weights.py --encoder runs/broad --half --no-calibration
+
+The intervals of a pair are calibrated together, with the shipped network where one is left
+out; their widths are kept with the recurrence. Without calibration what is given is copied.
 """
 
 from __future__ import annotations
@@ -16,8 +17,9 @@ import argparse
 from pathlib import Path
 
 from astrorim.inference import measure_error_factors
+from astrorim.interfaces import Simulator
 from astrorim.plugins import load_plugins
-from astrorim.rim import RIMReconstructor, load_checkpoint, save_checkpoint
+from astrorim.rim import Checkpoint, RIMReconstructor, load_checkpoint, save_checkpoint
 
 _PACKAGE = Path(__file__).resolve().parents[1] / "astrorim_plugins" / "networks"
 _CALIBRATION_SEED = 2
@@ -26,32 +28,69 @@ _CALIBRATION_SEED = 2
 def main() -> None:
     """Calibrate and copy."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("encoder", type=Path, help="output directory of the encoder's training")
-    parser.add_argument("recurrence", type=Path, help="the same of the recurrence's")
-    parser.add_argument("--number", type=int, default=100, help="lenses to calibrate on")
+    parser.add_argument("--encoder", type=Path, help="output directory of its training")
+    parser.add_argument("--recurrence", type=Path, help="output directory of its training")
+    parser.add_argument(
+        "--simulators", nargs="+", default=["foundation"], help="what to calibrate on"
+    )
+    parser.add_argument("--number", type=int, default=100, help="lenses of each simulator")
     parser.add_argument("--num-iterations", type=int, default=10, help="rounds of inference")
+    parser.add_argument("--half", action="store_true", help="store in half precision")
+    parser.add_argument(
+        "--calibration", action=argparse.BooleanOptionalAction, default=True,
+        help="calibrate the intervals",
+    )  # fmt: skip
     args = parser.parse_args()
     plugins = load_plugins()
-    encoder = load_checkpoint(args.encoder / "weights.safetensors", plugins)
-    recurrence = load_checkpoint(args.recurrence / "weights.safetensors", plugins)
-    recurrence.settings.pop("error_factors", None)
-    factors = measure_error_factors(
-        RIMReconstructor(encoder, recurrence, plugins=plugins),
-        plugins.simulators.create(recurrence.provenance["simulator"]),
-        args.number,
-        seed=_CALIBRATION_SEED,
-        num_iterations=args.num_iterations,
+    encoder, recurrence = (
+        load_checkpoint(
+            plugins.networks.create(default).weights()
+            if directory is None
+            else directory / "weights.safetensors",
+            plugins,
+        )
+        for directory, default in (
+            (args.encoder, "flow-encoder"),
+            (args.recurrence, "unet-gru"),
+        )
     )
-    recurrence.settings["error_factors"] = factors
-    recurrence.provenance["error_factors"] = {
-        "number": args.number,
-        "seed": _CALIBRATION_SEED,
-        "num_iterations": args.num_iterations,
-    }
+    if args.calibration:
+        simulators = [plugins.simulators.create(name) for name in args.simulators]
+        calibrate(encoder, recurrence, simulators, args.number, args.num_iterations)
+    shipped = {"encoder": args.encoder, "recurrence": args.recurrence or args.calibration}
     for checkpoint in (encoder, recurrence):
+        if not shipped[checkpoint.role]:
+            continue
+        if args.half:
+            checkpoint.network.half()
         path = _PACKAGE / f"{checkpoint.backend.replace('-', '_')}.safetensors"
         save_checkpoint(checkpoint, path)
         print(f"{path.name}: {path.stat().st_size / 1e6:.1f} MB")
+
+
+def calibrate(
+    encoder: Checkpoint,
+    recurrence: Checkpoint,
+    simulators: list[Simulator],
+    number: int,
+    num_iterations: int,
+) -> None:
+    """Measure the widths of the intervals and keep them with the recurrence."""
+    recurrence.settings.pop("error_factors", None)
+    factors = measure_error_factors(
+        RIMReconstructor(encoder, recurrence),
+        simulators,
+        number,
+        seed=_CALIBRATION_SEED,
+        num_iterations=num_iterations,
+    )
+    recurrence.settings["error_factors"] = factors
+    recurrence.provenance["error_factors"] = {
+        "simulators": [simulator.name for simulator in simulators],
+        "number": number,
+        "seed": _CALIBRATION_SEED,
+        "num_iterations": num_iterations,
+    }
     for name, factor in factors.items():
         print(f"{name:28s}{factor:8.2f}")
 

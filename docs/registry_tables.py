@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from astrorim.plugins import load_plugins
 from astrorim.rim import load_checkpoint
@@ -67,6 +67,36 @@ def write_registry_tables(folder: Path) -> None:
     (folder / "builtin_parameters.inc").write_text("\n".join(tables), encoding="utf-8")
 
 
+def _kinds(simulators: str) -> str:
+    """Names of the simulators, each once."""
+    return ", ".join(dict.fromkeys(name.split(" ")[0] for name in simulators.split(", ")))
+
+
+def _lenses(about: dict[str, Any]) -> int:
+    """Lenses seen by a network, in earlier runs too."""
+    before = about.get("started_from")
+    return int(about["lenses_seen"]) + (_lenses(before) if before else 0)
+
+
+def _runs(about: dict[str, Any]) -> list[str]:
+    """How long the runs were that made a network, the first one first."""
+    before = about.get("started_from")
+    own = f"{about['minutes']:.0f} minutes on {about['hardware']}"
+    return [*(_runs(before) if before else []), own]
+
+
+def _headlines(measures: dict[str, float]) -> dict[str, float]:
+    """All measures, or where there are those of several simulators one of each."""
+    if not any(" " in name for name in measures):
+        return measures
+    found = {}
+    for name, value in measures.items():
+        kind, measure = name.rsplit(" ", 1)
+        if measure in ("theta_E_error", "source_error") and " " not in kind:
+            found[f"{kind} {measure}"] = value
+    return found
+
+
 def write_weights_table(path: Path) -> None:
     """Write the table of every network backend that comes with weights.
 
@@ -84,15 +114,15 @@ def write_weights_table(path: Path) -> None:
         checkpoint = load_checkpoint(file, plugins)
         about = checkpoint.provenance
         numbers = sum(p.numel() for p in checkpoint.network.parameters())
-        measures = ", ".join(f"{k} {v:.3g}" for k, v in about["measures"].items())
+        measures = ", ".join(f"{k} {v:.3g}" for k, v in _headlines(about["measures"]).items())
         rows.append(
             (
                 f"``{name}``",
                 checkpoint.role,
                 f"{numbers / 1e6:.2f} million",
                 f"{file.stat().st_size / 1e6:.1f} MB",
-                f"{about['simulator']}, {about['lenses_seen']} lenses",
-                f"{about['minutes']:.0f} minutes on {about['hardware']}",
+                f"{_kinds(about['simulator'])}, {_lenses(about)} lenses",
+                ", then ".join(_runs(about)),
                 measures,
                 f"``{checkpoint.sha256[:12]}``",
             )

@@ -180,11 +180,14 @@ def add_network_options(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     group.add_argument(
         "--forward-model", "--encoder-weights", type=Path, metavar="FILE",
-        help="weights of the parameter encoder (default: those that come with AstroRIM)",
+        help="weights of the parameter encoder, a file or the name of a network that weights "
+        "come with: flow-encoder, or residual-encoder for lenses unlike those that it knows "
+        "(default: flow-encoder)",
     )  # fmt: skip
     group.add_argument(
         "--rim-model", "--rim-weights", type=Path, metavar="FILE",
-        help="weights of the recurrence (default: those that come with AstroRIM)",
+        help="weights of the recurrence, a file or a name: unet-gru, the faster one, or "
+        "conv-gru, trained on every simulator (default: unet-gru)",
     )  # fmt: skip
     group.add_argument(
         "--num-iterations", type=positive_integer, default=10, metavar="N",

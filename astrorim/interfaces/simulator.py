@@ -124,6 +124,10 @@ class Simulator(ABC):
     parameters: ClassVar[tuple[Parameter, ...]]
     """What the population draws; the prior of each is its range."""
 
+    pixel_scales: ClassVar[tuple[float, ...]] = ()
+    """Sides of the detector pixels of the instruments that it draws, arcsec; empty for a
+    simulator without scales of its own."""
+
     @abstractmethod
     def simulate(
         self,
@@ -158,5 +162,6 @@ class Simulator(ABC):
         Returns
         -------
         SimulatedLenses
-            float32; the same bits for a lens whatever the batch that it is in.
+            float32; on a processor the same bits for a lens whatever the batch that it is
+            in, on a GPU the same to rounding.
         """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -17,7 +17,14 @@ if TYPE_CHECKING:
 
     from astrorim.interfaces import SimulatedLenses
 
-__all__ = ["GriddedSource", "JoinedSource", "compact", "join_batches", "without_padding"]
+__all__ = [
+    "GriddedSource",
+    "JoinedSource",
+    "compact",
+    "consecutive",
+    "join_batches",
+    "without_padding",
+]
 
 _SAME = ("seed", "simulator", "lens_model", "light_model", "psf_supersampling")
 _IMAGES = ("image", "noise", "noise_free", "lens_light", "source_image")
@@ -71,6 +78,53 @@ class JoinedSource:
         """Brightness at positions (B, ...), arcsec; counts per arcsec^2."""
         parts = zip(self.sources, x.split(self.lengths), y.split(self.lengths), strict=True)
         return torch.cat([source(own_x, own_y) for source, own_x, own_y in parts])
+
+
+class _PartOfSource:
+    """Sources of the lenses ``rows`` of a batch of ``length``."""
+
+    def __init__(
+        self, source: Callable[[Tensor, Tensor], Tensor], rows: slice, length: int
+    ) -> None:
+        self.source, self.rows, self.length = source, rows, length
+
+    def __call__(self, x: Tensor, y: Tensor) -> Tensor:
+        """Brightness at positions (B, ...), arcsec; counts per arcsec^2."""
+        wide_x, wide_y = (p.new_zeros(self.length, *p.shape[1:]) for p in (x, y))
+        wide_x[self.rows], wide_y[self.rows] = x, y
+        return self.source(wide_x, wide_y)[self.rows]
+
+
+def consecutive(simulated: SimulatedLenses, first: int, number: int) -> SimulatedLenses:
+    """Lenses ``first`` to ``first + number - 1`` of a batch.
+
+    Parameters
+    ----------
+    simulated : SimulatedLenses
+        A batch; a source with a method ``select`` is cut by it, any other is evaluated for
+        the whole batch.
+    first, number : int
+        Place of the first one in the batch, and how many.
+
+    Returns
+    -------
+    SimulatedLenses
+        Its tensors share their memory with those of the batch.
+    """
+    rows = slice(first, first + number)
+    if first == 0 and number == len(simulated):
+        return simulated
+    own: dict[str, Any] = {}
+    for field in fields(simulated):
+        value = getattr(simulated, field.name)
+        if isinstance(value, torch.Tensor):
+            own[field.name] = value[rows]
+        elif isinstance(value, Mapping):
+            own[field.name] = {name: column[rows] for name, column in value.items()}
+    select = getattr(simulated.source, "select", None)
+    source = simulated.source
+    cut = _PartOfSource(source, rows, len(simulated)) if select is None else select(rows)
+    return replace(simulated, **own, source=cut)
 
 
 def without_padding(kernels: Tensor) -> Tensor:

@@ -80,8 +80,14 @@ class ParameterCodec:
         ratio = torch.where(logs, torch.where(logs, raw, 0.0).clamp(-30, 30).exp(), raw)
         return ratio * self._units(data)
 
-    def fit(self, values: Tensor, data: ImageData) -> None:
-        """Set the standardisation from a sample of physical ``values``, (B, P)."""
-        raw = self.raw(values, data)
+    def fit(self, *samples: tuple[Tensor, ImageData]) -> None:
+        """Set the standardisation.
+
+        Parameters
+        ----------
+        *samples : tuple of Tensor, (B, P), and ImageData
+            Physical values, and the images that they belong to.
+        """
+        raw = torch.cat([self.raw(values, data) for values, data in samples])
         self.mean = raw.mean(dim=0).tolist()
         self.std = raw.std(dim=0).clamp_min(1e-6).tolist()

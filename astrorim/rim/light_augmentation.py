@@ -6,6 +6,7 @@ strong, visible arcs draws faint and compact lens galaxies.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -49,7 +50,11 @@ class LightRange:
 
 
 def redraw_light(
-    system: LensSystem, simulated: SimulatedLenses, ranges: LightRange, generator: Generator
+    system: LensSystem,
+    simulated: SimulatedLenses,
+    ranges: LightRange,
+    generator: Generator,
+    values: Tensor | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Replace the lens galaxies of some lenses; ellipticity and centre stay.
 
@@ -62,7 +67,9 @@ def redraw_light(
     ranges : LightRange
         What to draw from.
     generator : Generator
-        Source of randomness.
+        Source of randomness, on the device of the batch.
+    values : Tensor, (B, P), optional
+        Parameters before the change; those drawn by default.
 
     Returns
     -------
@@ -78,21 +85,25 @@ def redraw_light(
     ValueError
         If the system has no lens light.
     """
-    values = system.stack(simulated.lens, simulated.light)
-    number = len(values)
+    if values is None:
+        values = system.stack(simulated.lens, simulated.light)
+    number, device = len(values), values.device
+
+    def uniform() -> Tensor:
+        return torch.rand(number, generator=generator, device=device)
 
     def between(low: float, high: float) -> Tensor:
-        return low + (high - low) * torch.rand(number, generator=generator)
+        return low + (high - low) * uniform()
 
     def log_between(edges: tuple[float, float]) -> Tensor:
-        low, high = torch.tensor(edges).log().tolist()
+        low, high = (math.log(edge) for edge in edges)
         return between(low, high).exp()
 
-    chosen = torch.rand(number, generator=generator) < ranges.fraction
+    chosen = uniform() < ranges.fraction
     drawn = dict(simulated.light)
     drawn["half_light_radius"] = log_between(ranges.half_light_radius)
     drawn["sersic_index"] = between(*ranges.sersic_index)
-    drawn["amplitude"] = torch.ones(number)
+    drawn["amplitude"] = torch.ones(number, device=device)
     arcs = simulated.noise_free - simulated.lens_light
     flux = arcs.sum(dim=(-2, -1)) * log_between(ranges.flux_ratio)
     light = system.light

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import astropy.units as u
 import torch
 
-from astrorim.lensing.forward import ForwardModel, ImageData
+from astrorim.lensing.forward import ForwardModel, ImageData, SourceOperator
+from astrorim.lensing.interpolation import SourceFrames, SourceSampler
 from astrorim.lensing.system import LensSystem
 from astrorim.rim import recurrence
 from astrorim.rim.codec import ParameterCodec
 from astrorim.rim.features import image_features, psf_features
+from astrorim.rim.labels import encoder_labels
 from astrorim.rim.light_augmentation import LightRange, redraw_light
+from astrorim.rim.mask_augmentation import draw_masks
 from astrorim.rim.source_frames import frames_from_arcs
 from astrorim.rim.symmetries import NUM_SYMMETRIES, transform_image, transform_values
 
@@ -32,6 +37,9 @@ __all__ = [
 ]
 
 
+_USUAL_PIXEL = 0.04  # arcsec
+
+
 def image_data(simulated: SimulatedLenses) -> ImageData:
     """The images of a simulated batch, as the reconstruction gets them."""
     return ImageData(
@@ -44,7 +52,9 @@ def image_data(simulated: SimulatedLenses) -> ImageData:
     )
 
 
-def true_source(simulated: SimulatedLenses, frames: Any, supersampling: int = 2) -> Tensor:
+def true_source(
+    simulated: SimulatedLenses, frames: SourceFrames, supersampling: int = 2
+) -> Tensor:
     """True source averaged over the pixels of ``frames``, (B, n, n), flux per arcsec^2."""
     x, y = frames.coordinates(supersampling)
     brightness = simulated.source(x, y)
@@ -65,6 +75,18 @@ def footprint_errors(source: Tensor, truth: Tensor) -> Tensor:
     return (difference / ((truth * inside) ** 2).sum(dim=(-2, -1))).sqrt()
 
 
+def _operator_between(
+    model: ForwardModel,
+    frames: SourceFrames,
+    right: tuple[Tensor, Tensor],
+    wrong: tuple[Tensor, Tensor],
+    share: float,
+) -> SourceOperator:
+    """The map from the source to the image at a share of the way to wrong positions."""
+    x, y = (torch.lerp(a, b, share) for a, b in zip(right, wrong, strict=True))
+    return SourceOperator(model, SourceSampler(x, y, frames, model.interpolation))
+
+
 @dataclass(frozen=True)
 class Objective(ABC):
     """A loss on a simulated batch.
@@ -77,6 +99,7 @@ class Objective(ABC):
 
     system: LensSystem
     role: ClassVar[str]
+    headline: ClassVar[str]
 
     @abstractmethod
     def loss(
@@ -109,6 +132,8 @@ class EncoderObjective(Objective):
         Symmetric copies of each simulated lens with fresh noise in every batch.
     light_range : LightRange or None
         Lens galaxies from a wider range than the simulator's; None to leave them.
+    masks : bool
+        Whether pixels are masked as in real images.
     """
 
     codec: ParameterCodec
@@ -116,7 +141,9 @@ class EncoderObjective(Objective):
     psf_frame: int = 21
     copies: int = 2
     light_range: LightRange | None = None
+    masks: bool = False
     role: ClassVar[str] = "encoder"
+    headline: ClassVar[str] = "theta_E_error"
 
     def posterior(self, network: nn.Module, data: ImageData) -> Any:
         """Distribution over standardised parameters for a batch of images."""
@@ -126,26 +153,33 @@ class EncoderObjective(Objective):
         self, network: nn.Module, simulated: SimulatedLenses, generator: Generator
     ) -> Tensor:
         """Mean negative log-likelihood over symmetric copies of the batch."""
-        values = self.system.stack(simulated.lens, simulated.light)
+        labels = values = encoder_labels(self.system, simulated)
         noise_free, deviation = simulated.noise_free, simulated.noise
         data = image_data(simulated)
+        device = data.image.device
         names = self.system.parameters.names
         images, targets = [], []
-        for _ in range(self.copies):
+        for number in range(self.copies):
             if self.light_range is not None:
                 with torch.no_grad():
                     values, noise_free, deviation = redraw_light(
-                        self.system, simulated, self.light_range, generator
+                        self.system, simulated, self.light_range, generator, labels
                     )
-            symmetry = int(torch.randint(NUM_SYMMETRIES, (1,), generator=generator))
+            # From the seed, so that a GPU need not be waited for.
+            symmetry = (generator.initial_seed() + number) % NUM_SYMMETRIES
             # Shallower exposures of the same lens; the noise is redrawn with its level.
-            level = torch.rand(len(values), 1, 1, generator=generator)
+            level = torch.rand(len(values), 1, 1, generator=generator, device=device)
             noise = deviation * 10 ** (0.5 * level - 0.1)
-            image = noise_free + noise * torch.randn(noise.shape, generator=generator)
+            white = torch.randn(noise.shape, generator=generator, device=device)
+            image = noise_free + noise * white
+            good = data.good
+            if self.masks:
+                good = draw_masks(image, generator)
             copy = replace(
                 data,
                 image=transform_image(image, symmetry),
                 noise=transform_image(noise, symmetry),
+                good=good,
                 psf=transform_image(data.psf, symmetry),
             )
             images.append(
@@ -160,7 +194,7 @@ class EncoderObjective(Objective):
 
     def evaluate(self, network: nn.Module, simulated: SimulatedLenses) -> dict[str, float]:
         """Validation loss and the median relative error of theta_E."""
-        values = self.system.stack(simulated.lens, simulated.light)
+        values = encoder_labels(self.system, simulated)
         data = image_data(simulated)
         posterior = self.posterior(network, data)
         loss = -posterior.log_prob(self.codec.encode(values, data)).mean()
@@ -194,32 +228,64 @@ class RecurrenceObjective(Objective):
     Parameters
     ----------
     system : LensSystem
-        What the parameter vectors belong to.
+        What the weights are used with.
+    systems : mapping of str to LensSystem, optional
+        Complete models of the lenses that are trained on, by the names of their lens
+        models; that of ``system`` needs no entry.
     source_size : int
         Side of the source images, pixels.
     num_steps : int
         Steps of the recurrence.
     spread : dict of str to float
         Standard deviation of the start's error of each parameter; relative for
-        parameters that must be positive, absolute (in their unit) for the others.
+        parameters that must be positive, absolute (in their unit) for the others, lengths
+        for pixels of 0.04 arcsec and in proportion to the pixels' side.
+    masks : bool
+        Whether pixels are masked as in real images.
     """
 
+    systems: Mapping[str, LensSystem] = field(default_factory=dict)
     source_size: int = 64
     num_steps: int = 6
     spread: dict[str, float] | None = None
+    masks: bool = False
     role: ClassVar[str] = "recurrence"
+    headline: ClassVar[str] = "source_error"
 
-    def _perturbed(self, values: Tensor, generator: Generator) -> Tensor:
+    def system_of(self, simulated: SimulatedLenses) -> LensSystem:
+        """The complete model of a batch of lenses.
+
+        Raises
+        ------
+        ValueError
+            If there is none for their lens model.
+        """
+        known = {self.system.lens.name: self.system, **self.systems}
+        if simulated.lens_model not in known:
+            raise ValueError(
+                f"lenses must be of a model among {', '.join(known)}, got "
+                f"{simulated.lens_model!r}; name it in systems"
+            )
+        return known[simulated.lens_model]
+
+    def _perturbed(
+        self, values: Tensor, simulated: SimulatedLenses, generator: Generator
+    ) -> Tensor:
+        system, number, device = self.system_of(simulated), len(values), values.device
         spread = self.spread or {}
-        size = torch.rand(len(values), 1, generator=generator) * 1.5
-        size = size * (torch.rand(len(values), 1, generator=generator) < 0.5)
+        size = torch.rand(number, generator=generator, device=device) * 1.5
+        size = size * (torch.rand(number, generator=generator, device=device) < 0.5)
+        pixels = simulated.pixel_scale / _USUAL_PIXEL
         moved = values.clone()
-        for index, parameter in enumerate(self.system.parameters):
+        for index, parameter in enumerate(system.parameters):
             scale = spread.get(parameter.name, 0.0)
-            draw = torch.randn(len(values), generator=generator) * size[:, 0] * scale
-            relative = parameter.support[0] >= 0
-            moved[:, index] += draw * values[:, index] if relative else draw
-        low, high = self.system.supports(values)
+            draw = torch.randn(number, generator=generator, device=device) * size * scale
+            if parameter.support[0] >= 0:
+                draw = draw * values[:, index]
+            elif parameter.unit == u.arcsec:
+                draw = draw * pixels
+            moved[:, index] += draw
+        low, high = system.supports(values)
         return torch.minimum(torch.maximum(moved, low), high)
 
     def unroll(
@@ -228,8 +294,22 @@ class RecurrenceObjective(Objective):
         simulated: SimulatedLenses,
         begin: Tensor | None = None,
         shrink: float = 0.6,
+        good: Tensor | None = None,
     ) -> tuple[list[Tensor], Tensor]:
         """Run the recurrence with lens parameters that approach the truth.
+
+        Parameters
+        ----------
+        network : torch.nn.Module
+            The cell.
+        simulated : SimulatedLenses
+            The lenses.
+        begin : Tensor, (B, P), optional
+            Parameters at the first step; the true ones by default.
+        shrink : float, optional
+            Factor on their error from step to step.
+        good : Tensor, (B, H, W), optional
+            Zero where a pixel is masked; none by default.
 
         Returns
         -------
@@ -238,25 +318,30 @@ class RecurrenceObjective(Objective):
         truth : Tensor, (B, n, n), flux per arcsec^2
             On the same frames.
         """
-        values = self.system.stack(simulated.lens, simulated.light)
+        system = self.system_of(simulated)
+        values = system.stack(simulated.lens, simulated.light)
         data = image_data(simulated)
+        if good is not None:
+            data = replace(data, good=good)
         with torch.no_grad():
-            model = ForwardModel(self.system, data, light_supersampling=2)
+            model = ForwardModel(system, data, light_supersampling=2)
             current = values if begin is None else begin
-            offset = current - values
             light_error = torch.zeros_like(data.image)
             if begin is not None:
                 light_error = model.lens_light(current) - model.lens_light(values)
             light = simulated.lens_light + light_error
+            theta_e = self.system.parameters.index_of("theta_E")
             frames = frames_from_arcs(
                 model,
                 current,
                 light,
                 self.source_size,
-                theta_e=simulated.lens["theta_E"],
+                theta_e=encoder_labels(self.system, simulated)[:, theta_e],
                 centre=torch.stack([simulated.lens["x0"], simulated.lens["y0"]], dim=1),
             )
-            operator = model.source_operator(current, frames)
+            # Traced twice only: in between, errors move the source's positions in proportion.
+            right, wrong = model.trace(values), model.trace(current)
+            operator = _operator_between(model, frames, right, wrong, 1.0)
             weight = data.weight
             preconditioner = recurrence.Preconditioner.of(operator, weight)
             arcs = data.image - light
@@ -268,7 +353,7 @@ class RecurrenceObjective(Objective):
             if begin is not None and number > 0:
                 factor = shrink**number
                 with torch.no_grad():
-                    operator = model.source_operator(values + factor * offset, frames)
+                    operator = _operator_between(model, frames, right, wrong, factor)
                     arcs = data.image - simulated.lens_light - factor * light_error
             state = recurrence.step(network, state, operator, preconditioner, weight, arcs)
             sources.append(state.brightness)
@@ -278,8 +363,10 @@ class RecurrenceObjective(Objective):
         self, network: nn.Module, simulated: SimulatedLenses, generator: Generator
     ) -> Tensor:
         """Relative squared error, the footprint weighted five times, later steps more."""
-        values = self.system.stack(simulated.lens, simulated.light)
-        sources, truth = self.unroll(network, simulated, self._perturbed(values, generator))
+        values = self.system_of(simulated).stack(simulated.lens, simulated.light)
+        begin = self._perturbed(values, simulated, generator)
+        good = draw_masks(simulated.image, generator) if self.masks else None
+        sources, truth = self.unroll(network, simulated, begin, good=good)
         peak = truth.amax(dim=(-2, -1), keepdim=True)
         emphasis = 1 + 4 * (truth > 0.01 * peak).to(truth.dtype)
         norm = (truth**2).sum(dim=(-2, -1)).clamp_min(1e-30)

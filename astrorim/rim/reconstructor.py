@@ -119,8 +119,9 @@ class RIMReconstructor:
 
         Parameters
         ----------
-        encoder, recurrence : path-like, optional
-            Checkpoints that training wrote.
+        encoder, recurrence : path-like or str, optional
+            Checkpoints that training wrote, or names of networks that weights come with,
+            such as ``"conv-gru"``, a recurrence trained on every simulator.
         lens_model, light_model, device, plugins : optional
             See the class.
 
@@ -141,9 +142,11 @@ class RIMReconstructor:
             (encoder, _ENCODER, "encoder"),
             (recurrence, _RECURRENCE, "recurrence"),
         ):
-            file = Path(path) if path is not None else plugins.networks.create(name).weights()
+            file = _weights_file(name if path is None else path, plugins)
             if file is None:
-                raise CheckpointError(f"no weights come with {name!r}; pass {role}= a file")
+                raise CheckpointError(
+                    f"no weights come with {str(path or name)!r}; pass {role}= a file"
+                )
             loaded.append(load_checkpoint(file, plugins, role=role))
         return cls(
             *loaded,
@@ -338,6 +341,15 @@ class RIMReconstructor:
             },
             provenance=provenance,
         )
+
+
+def _weights_file(given: str | os.PathLike[str], plugins: Plugins) -> Path | None:
+    """A file, or the weights of the backend of that name; a file of that name goes first."""
+    path = Path(given)
+    name = os.fspath(given)
+    if not path.exists() and name in plugins.networks:
+        return plugins.networks.create(name).weights()
+    return path
 
 
 def check_usable(observation: LensObservation) -> None:

@@ -13,7 +13,7 @@ import math
 import platform
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,15 +24,16 @@ from safetensors.torch import save_file
 from astrorim.exceptions import CheckpointError
 from astrorim.interfaces import Simulator
 from astrorim.rim.checkpoint import Checkpoint, save_checkpoint
-from astrorim.rim.training_batches import VALIDATION_SEED, DrawnBatches, TrainingBatches
+from astrorim.rim.training_batches import DrawnBatches, TrainingBatches
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from astrorim.interfaces import NetworkBackend
+    from astrorim.interfaces import NetworkBackend, SimulatedLenses
     from astrorim.rim.objectives import Objective
+    from astrorim.rim.training_options import TrainingOptions
 
-__all__ = ["Trainer", "TrainingOptions"]
+__all__ = ["Trainer"]
 
 _VALIDATION_NUMBER = 64
 _STATE = "state.safetensors"
@@ -41,82 +42,15 @@ _LOG = "log.csv"
 _NUMBERS = "astrorim"
 
 
-@dataclass(frozen=True)
-class TrainingOptions:
-    """How to train.
-
-    Parameters
-    ----------
-    output_dir : str
-        Where weights, state and log go.
-    minutes : float
-        Time budget, over all resumed runs; the learning rate falls to zero at its end.
-    batch_size : int, optional
-        Lenses simulated for a step.
-    learning_rate : float, optional
-        Peak of the schedule: a linear warm-up, then a half cosine.
-    seed : int, optional
-        Of the dataset; below 10^9 - 1, since validation and evaluation own the others.
-    pixel_scales : tuple of float, optional
-        Range of the detector's pixel scale, arcsec, drawn per batch.
-    warm_up : int, optional
-        Steps of the warm-up.
-    decay : float, optional
-        Of the exponential moving average of the weights.
-    clip : float, optional
-        Largest norm of the gradient.
-    report_minutes : float, optional
-        Between validations, each of which writes a checkpoint.
-    num_threads : int, optional
-        Threads to compute with; torch's own choice when zero.
-    mixed_precision : bool, optional
-        Whether the networks are evaluated in bfloat16; physics and losses stay in
-        float32.
-    wide_light : bool, optional
-        Whether the encoder also sees lens galaxies much brighter and larger than the
-        simulator draws, as real ones are.
-
-    Raises
-    ------
-    ValueError
-        If a value is out of its range.
-    """
-
-    output_dir: str
-    minutes: float
-    batch_size: int = 16
-    learning_rate: float = 1e-3
-    seed: int = 1
-    pixel_scales: tuple[float, float] = (0.04, 0.04)
-    warm_up: int = 50
-    decay: float = 0.995
-    clip: float = 1.0
-    report_minutes: float = 2.0
-    num_threads: int = 0
-    mixed_precision: bool = False
-    wide_light: bool = False
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.seed < VALIDATION_SEED:
-            raise ValueError(
-                f"seed must be between 0 and 10^9 - 2 for training, got {self.seed}; "
-                "10^9 - 1 is kept for validation, seeds above for evaluation"
-            )
-        for name in ("minutes", "batch_size", "learning_rate", "clip", "report_minutes"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
-        if not 0 <= self.decay < 1:
-            raise ValueError(f"decay must be at least 0 and below 1, got {self.decay}")
-
-
 class _MixedPrecision:
     """A network evaluated in bfloat16, its attributes as they are."""
 
-    def __init__(self, network: nn.Module) -> None:
+    def __init__(self, network: nn.Module, device: torch.device) -> None:
         self._network = network
+        self._device = device
 
     def __call__(self, *inputs: Any) -> Any:
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast(self._device.type, torch.bfloat16):
             return self._network(*inputs)
 
     def __getattr__(self, name: str) -> Any:
@@ -138,6 +72,13 @@ class Trainer:
         Draws the lenses, or gives batches of them.
     options : TrainingOptions
         How to train. Its pixel scales are a simulator's only.
+    start_from : Checkpoint, optional
+        Weights to begin with; fresh ones by default.
+
+    Raises
+    ------
+    CheckpointError
+        If the weights to begin with are those of another network.
     """
 
     def __init__(
@@ -147,12 +88,18 @@ class Trainer:
         objective: Objective,
         simulator: Simulator | TrainingBatches,
         options: TrainingOptions,
+        start_from: Checkpoint | None = None,
     ) -> None:
         self.objective = objective
         self.batches: TrainingBatches
+        self.device = torch.device(options.device)
         if isinstance(simulator, Simulator):
             self.batches = DrawnBatches(
-                simulator, seed=options.seed, pixel_scales=options.pixel_scales
+                simulator,
+                seed=options.seed,
+                pixel_scales=options.pixel_scales,
+                device=options.device,
+                at_once=options.at_once,
             )
         else:
             self.batches = simulator
@@ -160,16 +107,23 @@ class Trainer:
         self.backend = backend
         self.architecture = backend.architecture() | architecture
         torch.manual_seed(options.seed)
-        self.network = backend.build(**self.architecture)
+        self.network = backend.build(**self.architecture).to(self.device)
         if options.mixed_precision:
             self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._trained: Any = self.network
         if options.mixed_precision:
-            self._trained = _MixedPrecision(self.network)
-        self.average = backend.build(**self.architecture)
+            self._trained = _MixedPrecision(self.network, self.device)
+        self.start_from = start_from
+        if start_from is not None:
+            self._check_same_network(start_from)
+            self.network.load_state_dict(start_from.network.state_dict())
+        self.average = backend.build(**self.architecture).to(self.device)
         self.average.load_state_dict(self.network.state_dict())
         self.optimizer = torch.optim.AdamW(
-            self.network.parameters(), lr=options.learning_rate, weight_decay=1e-5
+            self.network.parameters(),
+            lr=options.learning_rate,
+            weight_decay=1e-5,
+            fused=self.device.type == "cuda",
         )
         self.step_number = 0
         self.minutes_used = 0.0
@@ -202,18 +156,33 @@ class Trainer:
             begun = now
             finished = self.minutes_used >= self.options.minutes
             if finished or now - last_report > 60 * self.options.report_minutes:
-                with torch.no_grad():
-                    measures = self.objective.evaluate(self.average.eval(), validation)
+                measures, text = self._validate(validation)
                 mean_loss = sum(losses) / len(losses)
                 checkpoint = self._save(mean_loss, measures)
-                text = "  ".join(f"{name} {value:.4g}" for name, value in measures.items())
                 report(
                     f"{self.minutes_used:6.1f} min  step {self.step_number}  "
                     f"train {mean_loss:.4f}  {text}"
                 )
                 losses = []
-                last_report = begun = time.monotonic()
+                last_report = time.monotonic()
         return checkpoint
+
+    def _validate(self, batches: dict[str, SimulatedLenses]) -> tuple[dict[str, float], str]:
+        """All measures, and those worth reading; of several kinds of lenses by kind."""
+        network, objective = self.average.eval(), self.objective
+        with torch.no_grad():
+            found = {kind: objective.evaluate(network, own) for kind, own in batches.items()}
+        if len(found) == 1:
+            (shown,) = found.values()
+            measures = shown
+        else:
+            shown = {kind: own[objective.headline] for kind, own in found.items()}
+            measures = {
+                f"{kind} {name}": value
+                for kind, own in found.items()
+                for name, value in own.items()
+            }
+        return measures, "  ".join(f"{name} {value:.4g}" for name, value in shown.items())
 
     def resume(self) -> bool:
         """Take up a run that was interrupted.
@@ -234,6 +203,7 @@ class Trainer:
         with safe_open(path, framework="pt") as file:
             stored = json.loads(file.metadata()[_NUMBERS])
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        # load_state_dict brings them to the networks' device
         same = self._identity()
         if stored["identity"] != same:
             raise CheckpointError(
@@ -258,12 +228,26 @@ class Trainer:
         self.minutes_used = stored["minutes_used"]
         return True
 
+    def _check_same_network(self, checkpoint: Checkpoint) -> None:
+        given = (checkpoint.backend, checkpoint.architecture)
+        if given != (self.backend.name, self.architecture):
+            raise CheckpointError(
+                f"weights to start from must be of {self.backend.name!r} with "
+                f"{self.architecture}, got {given[0]!r} with {given[1]}; name that network and "
+                "no other size"
+            )
+
     def _identity(self) -> dict[str, Any]:
+        begun = self.start_from.sha256 if self.start_from is not None else ""
         return {
+            "start_from": begun,
             "backend": self.backend.name,
             "architecture": self.architecture,
             "batch_size": self.options.batch_size,
             "wide_light": self.options.wide_light,
+            "masks": self.options.masks,
+            "copies": self.options.copies,
+            "num_steps": self.options.num_steps,
             **self.batches.identity(),
         }
 
@@ -277,7 +261,8 @@ class Trainer:
         options = self.options
         with torch.no_grad():
             batch = self.batches.training(self.step_number, options.batch_size)
-        generator = torch.Generator().manual_seed(options.seed + 7919 * self.step_number)
+        generator = torch.Generator(self.device)
+        generator.manual_seed(options.seed + 7919 * self.step_number)
         for group in self.optimizer.param_groups:
             group["lr"] = self._learning_rate()
         self.network.train()
@@ -290,9 +275,9 @@ class Trainer:
         self.step_number += 1
         decay = min(options.decay, (1 + self.step_number) / (10 + self.step_number))
         with torch.no_grad():
-            pairs = zip(self.average.parameters(), self.network.parameters(), strict=True)
-            for average, current in pairs:
-                average.lerp_(current, 1 - decay)
+            torch._foreach_lerp_(
+                list(self.average.parameters()), list(self.network.parameters()), 1 - decay
+            )
         return float(loss.detach())
 
     def _save(self, loss: float, measures: dict[str, float]) -> Checkpoint:
@@ -312,8 +297,9 @@ class Trainer:
                 "steps": self.step_number,
                 "lenses_seen": self.step_number * self.options.batch_size,
                 "minutes": round(self.minutes_used, 2),
-                "hardware": f"{platform.machine()} CPU, {torch.get_num_threads()} thread(s)",
+                "hardware": self._hardware(),
                 "torch": torch.__version__,
+                "started_from": self._origin(),
                 "measures": {name: float(value) for name, value in measures.items()},
             },
         )
@@ -328,6 +314,19 @@ class Trainer:
             writer.writerow(row)
         return checkpoint
 
+    def _origin(self) -> dict[str, Any] | None:
+        """Where the weights that training began with come from."""
+        if self.start_from is None:
+            return None
+        past = self.start_from.provenance
+        kept = ("steps", "lenses_seen", "minutes", "hardware", "simulator", "started_from")
+        return {"sha256": self.start_from.sha256} | {name: past.get(name) for name in kept}
+
+    def _hardware(self) -> str:
+        if self.device.type == "cuda":
+            return torch.cuda.get_device_name(self.device)
+        return f"{platform.machine()} CPU, {torch.get_num_threads()} thread(s)"
+
     def _save_state(self) -> None:
         tensors = {}
         networks: tuple[tuple[str, nn.Module], ...] = (
@@ -336,10 +335,11 @@ class Trainer:
         )
         for part, module in networks:
             for name, tensor in module.state_dict().items():
-                tensors[f"{part}|{name}"] = tensor.detach().clone().contiguous()
+                tensors[f"{part}|{name}"] = tensor.detach().cpu().clone().contiguous()
         for index, entries in self.optimizer.state_dict()["state"].items():
             for name, tensor in entries.items():
-                tensors[f"optimizer|{index}|{name}"] = tensor.detach().clone().contiguous()
+                own = tensor.detach().cpu().clone().contiguous()
+                tensors[f"optimizer|{index}|{name}"] = own
         numbers = {
             "identity": self._identity(),
             "step_number": self.step_number,

@@ -11,13 +11,21 @@ from typing import TYPE_CHECKING, Any, Protocol
 import torch
 
 from astrorim.exceptions import SimulationError
-from astrorim.rim.batches import join_batches
+from astrorim.rim.batches import consecutive, join_batches
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from astrorim.interfaces import SimulatedLenses, Simulator
     from astrorim.rim.shards import ShardDataset
 
-__all__ = ["VALIDATION_SEED", "DrawnBatches", "StoredBatches", "TrainingBatches"]
+__all__ = [
+    "VALIDATION_SEED",
+    "DrawnBatches",
+    "MixedBatches",
+    "StoredBatches",
+    "TrainingBatches",
+]
 
 VALIDATION_SEED = 10**9 - 1
 """Seed of the lenses that drawn batches are validated on; training uses those below."""
@@ -29,10 +37,10 @@ class TrainingBatches(Protocol):
     """What a trainer asks for."""
 
     name: str
-    """Name of the simulator, for the weights' provenance."""
+    """Name of the simulator, or of several, for the weights' provenance."""
 
     lens_model: str
-    """Name of the lens model of all lenses."""
+    """Name of the lens model of all lenses; of several, separated by commas."""
 
     light_model: str
     """Name of the lens-light model of all lenses."""
@@ -40,11 +48,11 @@ class TrainingBatches(Protocol):
     def training(self, step: int, number: int) -> SimulatedLenses:
         """Batch of one training step, of ``number`` lenses."""
 
-    def validation(self, number: int) -> SimulatedLenses:
-        """At most ``number`` lenses that are never trained on."""
+    def validation(self, number: int) -> dict[str, SimulatedLenses]:
+        """At most ``number`` lenses of each kind that are never trained on, by its name."""
 
-    def sample(self, number: int) -> SimulatedLenses:
-        """At most ``number`` lenses of the training set, to standardise features with."""
+    def sample(self, number: int) -> list[SimulatedLenses]:
+        """Batches of the training set, ``number`` lenses of each kind, to look at first."""
 
     def identity(self) -> dict[str, Any]:
         """What must be equal for a run to be resumed, as plain JSON types."""
@@ -56,60 +64,143 @@ class DrawnBatches:
     Parameters
     ----------
     simulator : Simulator
-        Draws them.
+        Draws them. One of several instruments keeps their pixel scales.
     seed : int
         Of the dataset that is trained on.
     pixel_scales : tuple of float, arcsec
-        Range that the pixel scale of each batch is drawn from.
+        Range that the pixel scale of the lenses drawn at once is drawn from.
+    device : str, optional
+        Where lenses are simulated and trained on.
+    at_once : int, optional
+        Least number of lenses that are drawn at once and handed out in several batches: a
+        GPU is busy with hundreds only. By default those of one batch.
     """
 
     def __init__(
-        self, simulator: Simulator, *, seed: int, pixel_scales: tuple[float, float]
+        self,
+        simulator: Simulator,
+        *,
+        seed: int,
+        pixel_scales: tuple[float, float],
+        device: str = "cpu",
+        at_once: int = 1,
     ) -> None:
+        if at_once < 1:
+            raise ValueError(f"at_once must be at least 1, got {at_once}")
         self.simulator = simulator
         self.seed = seed
         self.pixel_scales = pixel_scales
+        self.device = device
+        self.at_once = at_once
         self.name = simulator.name
         self.lens_model = simulator.lens_model
         self.light_model = simulator.light_model
+        self._drawn: tuple[tuple[int, int], SimulatedLenses] | None = None
 
     def training(self, step: int, number: int) -> SimulatedLenses:
         """Lenses ``step * number`` onwards of the dataset."""
-        return self._draw(step, number, self.seed)
+        batches = -(-self.at_once // number)
+        draw, position = divmod(step, batches)
+        key = (draw, batches * number)
+        if self._drawn is None or self._drawn[0] != key:
+            self._drawn = None  # its memory is free before more is asked for
+            self._drawn = (key, self._draw(*key, self.seed))
+        return consecutive(self._drawn[1], position * number, number)
 
-    def validation(self, number: int) -> SimulatedLenses:
+    def validation(self, number: int) -> dict[str, SimulatedLenses]:
         """Lenses of a dataset of their own."""
-        return self._draw(0, number, VALIDATION_SEED)
+        return {self.name: self._draw(0, number, VALIDATION_SEED)}
 
-    def sample(self, number: int) -> SimulatedLenses:
+    def sample(self, number: int) -> list[SimulatedLenses]:
         """First lenses of the dataset, at the middle of the pixel scales."""
-        return self.simulator.simulate(
-            number,
-            seed=self.seed,
-            start=0,
-            pixel_scale=sum(self.pixel_scales) / 2,
-            supersampling=1,
-        )
+        return [
+            self.simulator.simulate(
+                number,
+                seed=self.seed,
+                start=0,
+                pixel_scale=self._pixel_scale(0.5),
+                supersampling=1,
+                device=self.device,
+            )
+        ]
 
     def identity(self) -> dict[str, Any]:
-        """Simulator, seed and pixel scales."""
+        """Simulator, seed, pixel scales and how many are drawn at once."""
         return {
             "simulator": self.name,
             "seed": self.seed,
             "pixel_scales": list(self.pixel_scales),
+            "at_once": self.at_once,
         }
 
-    def _draw(self, step: int, number: int, seed: int) -> SimulatedLenses:
+    def _pixel_scale(self, fraction: float) -> float | None:
+        if len(set(self.simulator.pixel_scales)) > 1:
+            return None
         low, high = self.pixel_scales
+        return low + fraction * (high - low)
+
+    def _draw(self, step: int, number: int, seed: int) -> SimulatedLenses:
         generator = torch.Generator().manual_seed(seed * 2_000_003 + step)
         fraction = float(torch.rand((), generator=generator))
         return self.simulator.simulate(
             number,
             seed=seed,
             start=step * number,
-            pixel_scale=low + fraction * (high - low),
+            pixel_scale=self._pixel_scale(fraction),
             supersampling=2,
+            device=self.device,
         )
+
+
+class MixedBatches:
+    """Batches of several kinds of lenses, each batch of one kind, in turn.
+
+    Parameters
+    ----------
+    parts : mapping of str to DrawnBatches
+        The kinds by their names, for the log of the validation.
+
+    Raises
+    ------
+    ValueError
+        If there is no part, or they have different models of the lens light.
+    """
+
+    def __init__(self, parts: Mapping[str, DrawnBatches]) -> None:
+        if not parts:
+            raise ValueError("parts must hold at least one kind of lenses, got none")
+        self.parts = dict(parts)
+        self.name = ", ".join(self.parts)
+        own = list(self.parts.values())
+        self.lens_model = ", ".join(dict.fromkeys(part.lens_model for part in own))
+        lights = dict.fromkeys(part.light_model for part in own)
+        if len(lights) > 1:
+            raise ValueError(
+                f"parts must have the same lens light, got {', '.join(lights)}; train on those "
+                "of one at a time"
+            )
+        self.light_model = own[0].light_model
+        self._order = own
+
+    def training(self, step: int, number: int) -> SimulatedLenses:
+        """Batch ``step // n`` of the part ``step % n`` of n."""
+        turn, which = divmod(step, len(self._order))
+        return self._order[which].training(turn, number)
+
+    def validation(self, number: int) -> dict[str, SimulatedLenses]:
+        """Lenses of every part."""
+        return {
+            name: next(iter(part.validation(number).values()))
+            for name, part in self.parts.items()
+        }
+
+    def sample(self, number: int) -> list[SimulatedLenses]:
+        """First lenses of every part."""
+        return [batch for part in self._order for batch in part.sample(number)]
+
+    def identity(self) -> dict[str, Any]:
+        """What the parts are."""
+        return {"parts": {name: part.identity() for name, part in self.parts.items()}}
 
 
 class StoredBatches:
@@ -184,14 +275,14 @@ class StoredBatches:
             parts.append(self.dataset.read(0, number - before_end))
         return join_batches(parts)
 
-    def validation(self, number: int) -> SimulatedLenses:
+    def validation(self, number: int) -> dict[str, SimulatedLenses]:
         """First of the lenses that are kept for validation."""
         kept = self.dataset.number - self.number
-        return self.dataset.read(self.number, min(number, kept))
+        return {self.name: self.dataset.read(self.number, min(number, kept))}
 
-    def sample(self, number: int) -> SimulatedLenses:
+    def sample(self, number: int) -> list[SimulatedLenses]:
         """First lenses of the training set."""
-        return self.dataset.read(0, min(number, self.number))
+        return [self.dataset.read(0, min(number, self.number))]
 
     def identity(self) -> dict[str, Any]:
         """Simulator and seed, and the digests of all shards."""

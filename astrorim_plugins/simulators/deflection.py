@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+import torch
+
 from astrorim.lensing.system import SumLens
+from astrorim_plugins.simulators.selection import rows_set
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -40,9 +43,14 @@ def deflection_of_present(
     if not isinstance(model, SumLens):
         return model.deflection(x, y, params)
     alpha_x, alpha_y = None, None
-    for component, own in model.each(params):
-        strength = next((own[name] for name in STRENGTHS if name in own), None)
-        rows = slice(None) if strength is None else (strength.view(-1) != 0).nonzero()[:, 0]
+    components = model.each(params)
+    strengths = [
+        next((own[name] for name in STRENGTHS if name in own), None) for _, own in components
+    ]
+    known = [strength.view(-1) for strength in strengths if strength is not None]
+    present = iter(rows_set(torch.stack(known, dim=1) != 0) if known else [])
+    for (component, own), strength in zip(components, strengths, strict=True):
+        rows = slice(None) if strength is None else next(present)
         if not isinstance(rows, slice) and len(rows) == len(x):
             rows = slice(None)
         if not isinstance(rows, slice) and not len(rows):

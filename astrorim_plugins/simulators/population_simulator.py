@@ -18,7 +18,13 @@ from astrorim_plugins.simulators.distances import Distances
 from astrorim_plugins.simulators.draws import Population, draw_population
 from astrorim_plugins.simulators.observing import Observatory
 from astrorim_plugins.simulators.random_streams import RandomStreams
-from astrorim_plugins.simulators.tiles import map_tiles, tile_rows, tile_size
+from astrorim_plugins.simulators.tiles import (
+    block_size,
+    fill_size,
+    map_tiles,
+    tile_rows,
+    tile_size,
+)
 
 if TYPE_CHECKING:
     from astropy.cosmology import FLRW
@@ -29,10 +35,6 @@ if TYPE_CHECKING:
     from astrorim_plugins.simulators.sources.galaxy_library import GalaxyLibrary
 
 __all__ = ["PopulationSimulator"]
-
-_BLOCK = 32
-"""Lenses are drawn in whole blocks of this many, so that a lens' draws are made by the same
-instructions whatever the batch."""
 
 
 class PopulationSimulator(Simulator):
@@ -82,6 +84,7 @@ class PopulationSimulator(Simulator):
         super().__init_subclass__(**options)
         cls.lens_model = cls.declaration.lens_model
         cls.parameters = cls.declaration.parameters
+        cls.pixel_scales = tuple(i.pixel_scale for i in cls.declaration.instruments)
 
     def __init__(
         self,
@@ -208,19 +211,23 @@ class PopulationSimulator(Simulator):
         )
         index = torch.arange(start, start + number, dtype=torch.int64, device=where)
         tiles, kept, order = [], [], []
-        blocks = range(start // _BLOCK, (start + number - 1) // _BLOCK + 1)
+        size = block_size(where)
+        blocks = range(start // size, (start + number - 1) // size + 1)
         members = [
-            torch.arange(block * _BLOCK, (block + 1) * _BLOCK, device=where) for block in blocks
+            torch.arange(block * size, (block + 1) * size, device=where) for block in blocks
         ]
         draw = partial(self._draw, pixel_scale=pixel_scale)
         drawn = [(self._streams(seed, numbers),) for numbers in members]
         populations = map_tiles(draw, drawn, where)
         for block, numbers, population in zip(blocks, members, populations, strict=True):
             wanted = range(
-                max(start - block * _BLOCK, 0), min(start + number - block * _BLOCK, _BLOCK)
+                max(start - block * size, 0), min(start + number - block * size, size)
             )
             keys = observatory.optics_of(population)
-            for key, rows, meant in tile_rows([keys[row] for row in wanted], tile_size(where)):
+            tiled = tile_rows(
+                [keys[row] for row in wanted], tile_size(where), fill_size(where)
+            )
+            for key, rows, meant in tiled:
                 own = (rows + wanted.start).to(where)
                 streams = self._streams(seed, numbers[own])
                 tiles.append((population.select(own), key, streams))

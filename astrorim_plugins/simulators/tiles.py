@@ -2,7 +2,8 @@
 
 On a processor every tile is computed by a single thread: vector instructions then always
 cut an array alike, however many threads there are, and threads share the tiles out among
-themselves.
+themselves. A GPU computes hundreds of lenses at once; there the last bits of a lens may
+depend on its batch.
 """
 
 from __future__ import annotations
@@ -18,21 +19,40 @@ import torch
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["map_tiles", "tile_rows", "tile_size"]
+__all__ = ["block_size", "fill_size", "map_tiles", "tile_rows", "tile_size"]
 
 T = TypeVar("T")
 
 _CPU_TILE = 1
 """One lens on 96 x 96 pixels of 4 x 4 sub-pixels stays in a processor's cache."""
-_GPU_TILE = 64
+_GPU_TILE = 512
+"""So many that the launch of a kernel takes no longer than its work."""
+_GPU_FILL = 32
+_CPU_BLOCK = 32
+_GPU_BLOCK = 512
 
 
 def tile_size(device: torch.device) -> int:
-    """Number of lenses in a tile."""
+    """Most lenses in a tile."""
     return _CPU_TILE if device.type == "cpu" else _GPU_TILE
 
 
-def tile_rows(keys: Sequence[Hashable], size: int) -> list[tuple[Hashable, Tensor, int]]:
+def fill_size(device: torch.device) -> int:
+    """Number of which the lenses of a tile are a multiple."""
+    return _CPU_TILE if device.type == "cpu" else _GPU_FILL
+
+
+def block_size(device: torch.device) -> int:
+    """Number of lenses that are drawn together, before rendering.
+
+    On a processor a lens' draws are then made by the same instructions whatever the batch.
+    """
+    return _CPU_BLOCK if device.type == "cpu" else _GPU_BLOCK
+
+
+def tile_rows(
+    keys: Sequence[Hashable], size: int, fill: int
+) -> list[tuple[Hashable, Tensor, int]]:
     """Tiles of lenses that have the same key.
 
     Parameters
@@ -40,11 +60,13 @@ def tile_rows(keys: Sequence[Hashable], size: int) -> list[tuple[Hashable, Tenso
     keys : sequence
         One for each lens of a batch.
     size : int
-        Lenses in a tile.
+        Most lenses in a tile.
+    fill : int
+        Number of which the lenses of a tile are a multiple.
 
     Returns
     -------
-    list of (key, Tensor (size,) int64, int)
+    list of (key, Tensor (n,) int64, int)
         Key, lenses of the tile, and how many of them are meant: the last one is repeated
         until the tile is full.
     """
@@ -55,7 +77,7 @@ def tile_rows(keys: Sequence[Hashable], size: int) -> list[tuple[Hashable, Tenso
     for key, rows in groups.items():
         for number in range(math.ceil(len(rows) / size)):
             own = rows[number * size : (number + 1) * size]
-            filled = own + own[-1:] * (size - len(own))
+            filled = own + own[-1:] * (-len(own) % fill)
             tiles.append((key, torch.tensor(filled), len(own)))
     return tiles
 

@@ -55,7 +55,7 @@ def weights(tmp_path_factory):
     sample = simulator.simulate(
         16, seed=3, shape=(SIZE, SIZE), pixel_scale=0.08, supersampling=1
     )
-    codec.fit(system.stack(sample.lens, sample.light), image_data(sample))
+    codec.fit((system.stack(sample.lens, sample.light), image_data(sample)))
     folder = tmp_path_factory.mktemp("weights")
     paths = []
     for name, sizes, objective in (

@@ -13,8 +13,9 @@ class ShortTrainer:
     step_number = 7
     minutes_used = 1.5
 
-    def __init__(self, network, simulator, options, plugins):
+    def __init__(self, network, simulator, options, plugins, architecture, start_from=None):
         self.seen = (network, simulator, options)
+        self.architecture = architecture
         ShortTrainer.last = self
         self.resumed = False
 
@@ -49,6 +50,29 @@ def test_options_reach_the_trainer(astrorim, short, tmp_path):
     assert outcome.out.strip() == str(tmp_path / "weights.safetensors")
 
 
+def test_several_simulators_take_turns(astrorim, short, tmp_path):
+    outcome = astrorim(
+        *("train", "flow-encoder", "--output-dir", tmp_path, "--masks", "--copies", 3),
+        *("--simulators", "v1", "realistic", "--arc-visibility", 0.1, 0.4),
+        *("--size", "blocks=1", "--size", "width=16", "--num-steps", 9),
+    )
+    assert outcome.status == 0
+    _, batches, options = short.last.seen
+    assert list(batches.parts) == [
+        "foundation", "realistic", "foundation behind bright galaxies",
+        "realistic behind bright galaxies",
+    ]  # fmt: skip
+    assert len({part.seed for part in batches.parts.values()}) == 4
+    assert short.last.architecture == {"blocks": 1, "width": 16}
+    assert (options.masks, options.copies, options.num_steps) == (True, 3, 9)
+
+
+def test_all_stands_for_every_simulator(astrorim, short, tmp_path):
+    outcome = astrorim("train", "unet-gru", "--output-dir", tmp_path, "--simulators", "all")
+    assert outcome.status == 0
+    assert set(short.last.seen[1].parts) == set(load_plugins().simulators.names())
+
+
 def test_no_resume_removes_the_run_that_is_there(astrorim, short, tmp_path):
     for name in train._WRITTEN:
         (tmp_path / name).touch()
@@ -61,10 +85,17 @@ def test_no_resume_removes_the_run_that_is_there(astrorim, short, tmp_path):
 @pytest.mark.parametrize(
     "options, status, complaint",
     [
-        (("no-net",), 1, "unknown network 'no-net'; available: flow-encoder, unet-gru"),
+        (("no-net",), 1, "unknown network 'no-net'; available: conv-gru, flow-encoder"),
         (("unet-gru", "--seed", 10**9), 1, "seed must be between 0 and 10^9 - 2"),
         (("unet-gru", "--pixel-scales", 0.06, 0.04), 2, "must be LO HI with LO <= HI"),
         (("unet-gru", "--simulator", "nothing"), 1, "unknown simulator 'nothing'"),
+        (("unet-gru", "--size", "wide"), 2, "must be NAME=NUMBER with a whole number"),
+        (("unet-gru", "--device", "tpu"), 2, "--device must be cpu or cuda, got 'tpu'"),
+        (("unet-gru", "--start-from", "none.safetensors"), 1, "no weights at 'none.saf"),
+        (
+            ("unet-gru", "--simulator", "v1", "--simulators", "v2"), 2,
+            "--simulator and --simulators exclude each other",
+        ),
     ],
 )
 def test_wrong_options_are_told(astrorim, tmp_path, options, status, complaint):
@@ -85,7 +116,11 @@ def test_weights_that_training_writes_can_be_loaded(astrorim, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "option", [("--simulator", "v1"), ("--lens-model", "sie"), ("--pixel-scales", 0.1, 0.2)]
+    "option",
+    [
+        ("--simulator", "v1"), ("--simulators", "all"), ("--lens-model", "sie"),
+        ("--pixel-scales", 0.1, 0.2), ("--arc-visibility", 0.1, 0.2),
+    ],
 )
 def test_shards_are_drawn_already(astrorim, tmp_path, option):
     outcome = astrorim(

@@ -31,3 +31,14 @@ def test_another_model_than_the_drawn_one_is_refused():
     simulator = load_plugins().simulators.create("foundation")
     with pytest.raises(ValueError, match="the simulator draws .*'sie.shear'.* fits .*'sie'"):
         measure_error_factors(reconstructor, simulator, 1, seed=5)
+
+
+def test_lenses_of_several_simulators_count_alike():
+    reconstructor = RIMReconstructor.load(device="cpu")
+    registry = load_plugins().simulators
+    simulators = [registry.create(name) for name in ("foundation", "enhanced")]
+    options = {"seed": 5, "num_iterations": 1, "level": 1.0}
+    together = measure_error_factors(reconstructor, simulators, 2, **options)
+    alone = [measure_error_factors(reconstructor, s, 2, **options) for s in simulators]
+    for name, factor in together.items():
+        assert factor == pytest.approx(max(own[name] for own in alone), rel=1e-6)

@@ -216,7 +216,7 @@ def checkpoints():
     system = toy_system()
     sample = ToySimulator().simulate(64, seed=1)
     codec = ParameterCodec(system.parameters)
-    codec.fit(system.stack(sample.lens, sample.light), image_data(sample))
+    codec.fit((system.stack(sample.lens, sample.light), image_data(sample)))
     architecture = {"channels_in": 7, "num_parameters": len(system.parameters), **ENCODER}
     common = {
         "lens_model": "sie+shear",

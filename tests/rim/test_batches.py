@@ -6,7 +6,13 @@ import pytest
 import torch
 
 from astrorim.exceptions import SimulationError
-from astrorim.rim.batches import GriddedSource, compact, join_batches, without_padding
+from astrorim.rim.batches import (
+    GriddedSource,
+    compact,
+    consecutive,
+    join_batches,
+    without_padding,
+)
 
 
 def test_rings_of_zeros_are_cut_off():
@@ -105,3 +111,26 @@ def test_a_source_on_a_grid_is_the_source_between_its_pixels(simulator):
     flat = gridded(between_x.flatten(1), between_y.flatten(1))
     torch.testing.assert_close(flat, gridded(between_x, between_y).flatten(1))
     assert not gridded(x + 10, y).any()
+
+
+def test_consecutive_lenses_are_those_of_the_batch(simulator):
+    whole = simulator.simulate(5, seed=3)
+    part = consecutive(whole, 1, 3)
+    assert part.index.tolist() == [1, 2, 3]
+    assert torch.equal(part.image, whole.image[1:4])
+    assert torch.equal(part.lens["theta_E"], whole.lens["theta_E"][1:4])
+    x = torch.linspace(-0.2, 0.2, 4).expand(3, 4)
+    y = torch.zeros_like(x)
+    everywhere = whole.source(x[:1].expand(5, 4), y[:1].expand(5, 4))
+    assert torch.equal(part.source(x, y), everywhere[1:4])
+    assert consecutive(whole, 0, 5) is whole
+
+
+def test_sources_that_can_be_cut_are_cut(plugins):
+    whole = plugins.simulators.create("enhanced").simulate(4, seed=3, supersampling=1)
+    part = consecutive(whole, 2, 2)
+    assert len(part.source) == 2
+    x = torch.linspace(-0.2, 0.2, 4).expand(4, 4)
+    expected = whole.source(x, 0 * x)[2:]
+    torch.testing.assert_close(part.source(x[2:], 0 * x[2:]), expected, rtol=1e-6, atol=0)
+    assert part.metadata["z_lens"].shape == (2,)

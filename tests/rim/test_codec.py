@@ -71,7 +71,7 @@ def test_symmetries_act_on_raw_latents_as_on_values(system, values, data, symmet
 
 def test_fit_standardises_the_sample(system, values, data):
     codec = ParameterCodec(system.parameters)
-    codec.fit(values, data)
+    codec.fit((values, data))
     latents = codec.encode(values, data)
     torch.testing.assert_close(latents.mean(0), torch.zeros_like(latents[0]), rtol=0, atol=1e-9)
     torch.testing.assert_close(latents.std(0), torch.ones_like(latents[0]), rtol=1e-9, atol=0)
@@ -89,3 +89,12 @@ def test_vanishing_light_is_finite(system, codec, values, data):
     dark = values.clone()
     dark[:, system.parameters.index_of("light_amplitude")] = 0
     assert torch.isfinite(codec.encode(dark, data)).all()
+
+
+def test_standardisation_is_over_all_samples(system, values, data):
+    whole, parts = ParameterCodec(system.parameters), ParameterCodec(system.parameters)
+    whole.fit((values, data))
+    index = torch.arange(len(values))
+    parts.fit(*((values[i : i + 1], data.select(index[i : i + 1])) for i in index))
+    assert parts.mean == pytest.approx(whole.mean, rel=1e-9)
+    assert parts.std == pytest.approx(whole.std, rel=1e-9)

@@ -5,11 +5,12 @@ from dataclasses import replace
 import pytest
 import torch
 
-from astrorim.lensing import SourceFrames
+from astrorim.lensing import ForwardModel, SourceFrames
 from astrorim.rim.codec import ParameterCodec
 from astrorim.rim.objectives import (
     EncoderObjective,
     RecurrenceObjective,
+    _operator_between,
     footprint_errors,
     image_data,
     true_source,
@@ -27,7 +28,7 @@ def recurrence(system):
 @pytest.fixture
 def encoder_objective(system, values, data):
     codec = ParameterCodec(system.parameters)
-    codec.fit(values, data)
+    codec.fit((values, data))
     return EncoderObjective(system, codec, frame=32, psf_frame=9)
 
 
@@ -69,7 +70,8 @@ def test_error_of_a_source_counts_inside_its_footprint_alone():
 
 def test_recurrence_starts_half_of_the_lenses_at_the_truth(recurrence, simulated, values, draw):
     many = values.repeat(100, 1)
-    moved = recurrence._perturbed(many, draw)
+    lenses = replace(simulated, pixel_scale=simulated.pixel_scale.repeat(100))
+    moved = recurrence._perturbed(many, lenses, draw)
     exact = (moved == many).all(dim=1).float().mean()
     assert 0.4 < exact < 0.6
     untouched = [i for i, p in enumerate(recurrence.system.parameters) if p.name not in SPREAD]
@@ -140,3 +142,55 @@ def test_evaluation_of_the_encoder_is_finite(encoder_objective, encoder, simulat
     settings = encoder_objective.settings()
     assert settings["mean"] == encoder_objective.codec.mean
     assert (settings["frame"], settings["psf_frame"]) == (32, 9)
+
+
+def test_lenses_of_an_unknown_model_are_refused(recurrence, simulated):
+    with pytest.raises(ValueError, match="among sie\\+shear, got 'sis'; name it in systems"):
+        recurrence.system_of(replace(simulated, lens_model="sis"))
+
+
+def test_lengths_are_perturbed_in_proportion_to_the_pixels(recurrence, simulated, values):
+    column = recurrence.system.parameters.index_of("x0")
+    moves = []
+    for factor in (1, 5):
+        lenses = replace(simulated, pixel_scale=factor * simulated.pixel_scale)
+        moved = recurrence._perturbed(values, lenses, torch.Generator().manual_seed(6))
+        moves.append((moved - values)[:, column])
+    assert moves[0].abs().max() > 0
+    torch.testing.assert_close(moves[1], 5 * moves[0], rtol=1e-9, atol=0)
+
+
+def test_masked_pixels_do_not_matter_to_the_recurrence(recurrence, cell, simulated):
+    good = torch.ones_like(simulated.image)
+    good[:, :8] = 0
+    sources, _ = recurrence.unroll(cell, simulated, good=good)
+    spoilt = simulated.image.clone()
+    spoilt[:, :8] = 1e3
+    others, _ = recurrence.unroll(cell, replace(simulated, image=spoilt), good=good)
+    torch.testing.assert_close(others[-1], sources[-1], rtol=1e-9, atol=0)
+
+
+def test_masks_change_the_loss(recurrence, encoder_objective, cell, encoder, simulated):
+    for objective, network in ((recurrence, cell), (encoder_objective, encoder)):
+        losses = [
+            o.loss(network, simulated, torch.Generator().manual_seed(2)).item()
+            for o in (objective, replace(objective, masks=True))
+        ]
+        assert losses[0] != losses[1]
+
+
+def test_positions_between_right_and_wrong_are_close_to_those_traced(
+    recurrence, simulated, values, data
+):
+    model = ForwardModel(recurrence.system, data)
+    begin = recurrence._perturbed(values, simulated, torch.Generator().manual_seed(3))
+    frames = SourceFrames(simulated.source_centre, simulated.pixel_scale / 2, 16)
+    right, wrong = model.trace(values), model.trace(begin)
+    halfway = _operator_between(model, frames, right, wrong, 0.5)
+    exact = model.source_operator((values + begin) / 2, frames)
+    source = true_source(simulated, frames)
+    peak = exact.apply(source).max()
+    change = (model.source_operator(begin, frames).apply(source) - exact.apply(source)).abs()
+    error = (halfway.apply(source) - exact.apply(source)).abs()
+    assert error.max() < 0.05 * peak
+    assert error.max() < 0.2 * change.max()

@@ -6,7 +6,7 @@ import torch
 from astrorim.exceptions import UnknownNameError
 from astrorim.rim.objectives import EncoderObjective, RecurrenceObjective, image_data
 from astrorim.rim.recipes import START_SPREAD, make_trainer, system_of
-from astrorim.rim.training import TrainingOptions
+from astrorim.rim.training_options import TrainingOptions
 
 ENCODER = {"frame": 32, "psf_frame": 9, "width": 8, "context": 16, "transforms": 1}
 
@@ -60,7 +60,8 @@ def test_networks_train_on_lenses_with_components_that_some_lack(name, plugins, 
     assert encoder.objective.system.lens.name == "sie+shear"
     assert torch.isfinite(torch.tensor(encoder._train_step()))
     recurrence = make_trainer("unet-gru", simulator, options, plugins, {"fine": 4})
-    assert recurrence.objective.system.lens.name == simulator.lens_model
+    complete = recurrence.objective.system_of(simulator)
+    assert complete.lens.name == simulator.lens_model
     assert torch.isfinite(torch.tensor(recurrence._train_step()))
 
 

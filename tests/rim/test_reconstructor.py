@@ -10,6 +10,7 @@ from astrorim.exceptions import CheckpointError, ObservationError
 from astrorim.results import Reconstruction
 from astrorim.rim import RIMReconstructor
 from astrorim.rim.checkpoint import save_checkpoint
+from astrorim_plugins.networks.conv_gru import ConvGRUNetwork
 
 ROUNDS = {"num_iterations": 1}
 
@@ -267,3 +268,26 @@ def test_samples_follow_the_covariance_in_step_coordinates(reconstructor):
     scale = outcome.covariance[0].diagonal().sqrt()
     ratio = (covariance - outcome.covariance[0]) / (scale[:, None] * scale)
     assert ratio.abs().max() < 0.05  # 20480 samples: a standard error of 0.01
+
+
+def test_shipped_networks_are_loaded_by_name(tmp_path, monkeypatch):
+    default = RIMReconstructor.load(device="cpu")
+    broad = RIMReconstructor.load("residual-encoder", device="cpu")
+    assert broad.recurrence.sha256 == default.recurrence.sha256
+    assert broad.encoder.backend == "residual-encoder"
+    assert {p.dtype for p in broad.encoder.network.parameters()} == {torch.float32}
+    named = RIMReconstructor.load("flow-encoder", "conv-gru", device="cpu")
+    assert named.encoder.sha256 == default.encoder.sha256
+    assert named.recurrence.backend == "conv-gru"
+    assert named.recurrence.settings["num_steps"] == 10
+    assert set(named.recurrence.settings["error_factors"]) == set(named.encoder.parameters)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "conv-gru").write_text("not weights")
+    with pytest.raises(CheckpointError, match="cannot read weights from 'conv-gru'"):
+        RIMReconstructor.load("flow-encoder", "conv-gru", device="cpu")
+
+
+def test_networks_without_weights_are_told(monkeypatch):
+    monkeypatch.setattr(ConvGRUNetwork, "weights", lambda _: None)
+    with pytest.raises(CheckpointError, match="no weights come with 'conv-gru'; pass recur"):
+        RIMReconstructor.load(recurrence="conv-gru", device="cpu")

@@ -10,14 +10,15 @@ from safetensors import safe_open
 from astrorim.exceptions import CheckpointError
 from astrorim.rim.checkpoint import load_checkpoint
 from astrorim.rim.objectives import RecurrenceObjective
-from astrorim.rim.training import Trainer, TrainingOptions
+from astrorim.rim.training import Trainer
+from astrorim.rim.training_options import TrainingOptions
 
 SIZES = {"fine": 4, "middle": 4, "coarse": 4}
 
 
 @pytest.fixture
 def make_trainer(tmp_path, system, simulator, plugins):
-    def make(folder="run", sizes=SIZES, **options):
+    def make(folder="run", sizes=SIZES, start_from=None, **options):
         # so long that the schedule, which follows the clock, stands still
         options = {"minutes": 1e9, "batch_size": 4, "warm_up": 3} | options
         return Trainer(
@@ -26,6 +27,7 @@ def make_trainer(tmp_path, system, simulator, plugins):
             RecurrenceObjective(system, source_size=16, num_steps=2, spread={"theta_E": 0.02}),
             simulator,
             TrainingOptions(str(tmp_path / folder), **options),
+            start_from,
         )
 
     return make
@@ -142,6 +144,29 @@ def test_gradient_that_is_not_finite_is_left_out(make_trainer, monkeypatch):
     assert all(torch.equal(before[k], v) for k, v in trainer.network.state_dict().items())
 
 
+def test_training_starts_from_given_weights(make_trainer, plugins):
+    first = make_trainer("first")
+    train(first, 2)
+    save(first)
+    begin = load_checkpoint(first.directory / "weights.safetensors", plugins)
+    second = make_trainer("second", start_from=begin)
+    for name, value in first.average.state_dict().items():
+        assert torch.equal(second.network.state_dict()[name], value)
+        assert torch.equal(second.average.state_dict()[name], value)
+    origin = save(second).provenance["started_from"]
+    assert (origin["sha256"], origin["steps"]) == (begin.sha256, 2)
+    assert first.start_from is None
+    assert save(first).provenance["started_from"] is None
+
+
+def test_weights_of_another_size_are_refused(make_trainer, plugins):
+    first = make_trainer("first")
+    save(first)
+    begin = load_checkpoint(first.directory / "weights.safetensors", plugins)
+    with pytest.raises(CheckpointError, match="must be of 'unet-gru' with .* 'fine': 8"):
+        make_trainer("second", sizes=SIZES | {"fine": 8}, start_from=begin)
+
+
 def test_learning_rate_warms_up_and_falls_to_a_hundredth(make_trainer):
     trainer = make_trainer(minutes=10, warm_up=4, learning_rate=1.0)
     rates = []
@@ -165,11 +190,19 @@ def test_seeds_of_evaluation_are_refused(seed):
 
 
 @pytest.mark.parametrize(
-    "name", ["minutes", "batch_size", "learning_rate", "clip", "report_minutes"]
+    "name", ["minutes", "batch_size", "learning_rate", "clip", "report_minutes", "copies"]
 )
 def test_numbers_that_must_be_positive_are_checked(name):
     with pytest.raises(ValueError, match=f"{name} must be positive, got 0"):
         TrainingOptions(**({"output_dir": "run", "minutes": 1.0} | {name: 0}))
+
+
+def test_a_gpu_draws_many_at_once_by_default():
+    assert TrainingOptions("run", 1.0).at_once == 1
+    assert TrainingOptions("run", 1.0, device="cuda").at_once > 100
+    assert TrainingOptions("run", 1.0, device="cuda", draw_at_once=9).at_once == 9
+    with pytest.raises(ValueError, match="draw_at_once must be at least 0, got -1"):
+        TrainingOptions("run", 1.0, draw_at_once=-1)
 
 
 def test_decay_of_one_is_refused():

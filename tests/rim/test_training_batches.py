@@ -9,8 +9,13 @@ import torch
 from astrorim.exceptions import SimulationError
 from astrorim.rim import make_trainer
 from astrorim.rim.shards import INDEX_NAME, ShardDataset, ShardEntry, index_text, save_shard
-from astrorim.rim.training import TrainingOptions
-from astrorim.rim.training_batches import VALIDATION_SEED, DrawnBatches, StoredBatches
+from astrorim.rim.training_batches import (
+    VALIDATION_SEED,
+    DrawnBatches,
+    MixedBatches,
+    StoredBatches,
+)
+from astrorim.rim.training_options import TrainingOptions
 
 CELL = {"fine": 4, "middle": 4, "coarse": 4}
 
@@ -43,8 +48,8 @@ def test_drawn_batches_are_consecutive_lenses_of_the_dataset(simulator):
     assert second.index.tolist() == [4, 5, 6, 7]
     expected = simulator.simulate(8, seed=1, pixel_scale=0.1)
     torch.testing.assert_close(second.image, expected.image[4:], rtol=1e-6, atol=1e-6)
-    assert batches.validation(2).seed == VALIDATION_SEED
-    assert batches.sample(3).index.tolist() == [0, 1, 2]
+    assert batches.validation(2)["toy"].seed == VALIDATION_SEED
+    assert batches.sample(3)[0].index.tolist() == [0, 1, 2]
 
 
 def test_pixel_scales_are_drawn_from_their_range(simulator):
@@ -54,14 +59,85 @@ def test_pixel_scales_are_drawn_from_their_range(simulator):
     assert all(0.08 <= scale <= 0.12 for scale in scales)
 
 
+def test_simulator_of_several_instruments_keeps_their_pixel_scales(plugins):
+    simulator = plugins.simulators.create("multi-instrument")
+    batches = DrawnBatches(simulator, seed=1, pixel_scales=(0.05, 0.05))
+    scales = set(batches.sample(40)[0].pixel_scale.round(decimals=3).tolist())
+    assert {round(scale, 3) for scale in scales} == {0.04, 0.2, 0.08}
+    single = plugins.simulators.create("foundation")
+    own = DrawnBatches(single, seed=1, pixel_scales=(0.05, 0.05)).sample(2)[0]
+    assert own.pixel_scale.tolist() == pytest.approx([0.05, 0.05])
+
+
+def test_lenses_drawn_at_once_are_handed_out_in_order(simulator, monkeypatch):
+    calls = []
+    draw = simulator.simulate
+    monkeypatch.setattr(
+        type(simulator),
+        "simulate",
+        lambda _, number, **options: calls.append(number) or draw(number, **options),
+    )
+    batches = DrawnBatches(simulator, seed=1, pixel_scales=(0.1, 0.1), at_once=7)
+    seen = [batches.training(step, 3).index.tolist() for step in range(6)]
+    assert list(chain(*seen)) == list(range(18))
+    assert calls == [9, 9]
+    again = DrawnBatches(simulator, seed=1, pixel_scales=(0.1, 0.1), at_once=7)
+    assert torch.equal(again.training(5, 3).image, batches.training(5, 3).image)
+
+
+def test_no_lens_at_once_is_refused(simulator):
+    with pytest.raises(ValueError, match="at_once must be at least 1, got 0"):
+        DrawnBatches(simulator, seed=1, pixel_scales=(0.1, 0.1), at_once=0)
+
+
+@pytest.fixture
+def mixed(simulator):
+    parts = {
+        name: DrawnBatches(simulator, seed=seed, pixel_scales=(0.1, 0.1))
+        for name, seed in (("near", 1), ("far", 2))
+    }
+    return MixedBatches(parts)
+
+
+def test_kinds_take_turns(mixed):
+    seen = [mixed.training(step, 2) for step in range(4)]
+    assert [batch.seed for batch in seen] == [1, 2, 1, 2]
+    assert [batch.index.tolist() for batch in seen] == [[0, 1], [0, 1], [2, 3], [2, 3]]
+    assert [batch.seed for batch in mixed.sample(2)] == [1, 2]
+    assert list(mixed.validation(2)) == ["near", "far"]
+    assert (mixed.name, mixed.lens_model) == ("near, far", "sie+shear")
+
+
+def test_kinds_with_other_light_are_refused(simulator):
+    one = DrawnBatches(simulator, seed=1, pixel_scales=(0.1, 0.1))
+    other = SimpleNamespace(lens_model="sie+shear", light_model="multi-gaussian")
+    with pytest.raises(ValueError, match="same lens light, got sersic, multi-gaussian"):
+        MixedBatches({"one": one, "other": other})
+    with pytest.raises(ValueError, match="at least one kind of lenses, got none"):
+        MixedBatches({})
+
+
+@pytest.mark.parametrize("network", ["unet-gru", "flow-encoder"])
+def test_networks_train_on_a_mixture(mixed, plugins, tmp_path, network):
+    sizes = {"unet-gru": CELL, "flow-encoder": {"width": 8, "context": 16}}[network]
+    options = TrainingOptions(str(tmp_path / "run"), 1e-4, batch_size=2, masks=True)
+    lines = []
+    checkpoint = make_trainer(network, mixed, options, plugins, sizes).run(lines.append)
+    measure = {"unet-gru": "source_error", "flow-encoder": "theta_E_error"}[network]
+    assert {f"near {measure}", f"far {measure}"} <= set(checkpoint.provenance["measures"])
+    assert "near" in lines[-1]
+    assert "far" in lines[-1]
+    assert checkpoint.provenance["simulator"] == "near, far"
+
+
 def test_a_pass_shows_each_lens_once_and_none_of_validation(store):
     batches = StoredBatches(store())
     seen = [batches.training(step, 6).index.tolist() for step in range(6)]
     for one_pass in (seen[:3], seen[3:]):
         assert sorted(chain.from_iterable(one_pass)) == list(range(18))
     assert seen[:3] != seen[3:]
-    assert batches.validation(64).index.tolist() == [18, 19]
-    assert batches.sample(512).index.tolist() == list(range(18))
+    assert batches.validation(64)["toy"].index.tolist() == [18, 19]
+    assert batches.sample(512)[0].index.tolist() == list(range(18))
 
 
 def test_a_batch_is_the_same_whenever_it_is_asked_for(store):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from astrorim_plugins.light_models.sersic import sersic_b
+from astrorim_plugins.simulators.selection import rows_set
 from astrorim_plugins.simulators.sources.pixel_means import PixelMeans, means_from_neighbours
 
 if TYPE_CHECKING:
@@ -188,7 +189,8 @@ class ComponentSource:
         own = {name: value[rows].view(shape) for name, value in self.spiral.items()}
         dx, dy = x - own["x0"], y - own["y0"]
         angle = 3 * torch.atan2(dy, dx) + own["phase"]
-        if bool((own["winding"] != 0).any()):
+        # Where all are zero the term changes nothing; a GPU is not asked whether they are.
+        if angle.device.type != "cpu" or bool((own["winding"] != 0).any()):
             angle = angle + own["winding"] * torch.hypot(dx, dy)
         return 1 + own["amplitude"] * torch.sin(angle)
 
@@ -331,8 +333,8 @@ def present(
     """
     exists = table["amplitude"] != 0
     shape = (-1, *(1,) * (ndim - 1))
-    for j in range(*columns.indices(exists.shape[1])):
-        rows = exists[:, j].nonzero()[:, 0]
+    numbers = range(*columns.indices(exists.shape[1]))
+    for j, rows in zip(numbers, rows_set(exists[:, columns]), strict=True):
         if len(rows):
             yield j, rows, {name: value[rows, j].view(shape) for name, value in table.items()}
 

@@ -6,7 +6,11 @@ import torch
 from astrorim.interfaces import NetworkBackend
 from astrorim.plugins import load_plugins
 from astrorim.rim.features import NUM_FEATURES
-from astrorim_plugins.networks.flow_encoder import FlowEncoder
+from astrorim_plugins.networks.flow_encoder import (
+    FlowEncoder,
+    ResidualBlock,
+    ResidualEncoder,
+)
 
 SIZES = {
     "num_parameters": 3,
@@ -81,3 +85,38 @@ def test_every_weight_is_trained(encoder, images):
 def test_unknown_option_lists_what_exists():
     with pytest.raises(TypeError, match="no option depth; it has channels_in, num_parameters"):
         FlowEncoder().build(depth=3)
+
+
+def test_residual_blocks_begin_as_the_identity():
+    torch.manual_seed(0)
+    block = ResidualBlock(16)
+    x = torch.randn(2, 16, 6, 6)
+    assert torch.equal(block(x), x + block.change[-1].bias[:, None, None])
+    torch.nn.init.normal_(block.change[-1].weight)
+    assert not torch.allclose(block(x), x)
+
+
+def test_embedding_with_blocks_gives_a_posterior():
+    torch.manual_seed(0)
+    network = FlowEncoder().build(frame=32, psf_frame=9, width=8, context=16, blocks=1)
+    posterior = network(torch.randn(3, 7, 32, 32), torch.randn(3, 1, 9, 9))
+    assert posterior.log_prob(torch.zeros(3, 14)).shape == (3,)
+    assert any(isinstance(module, ResidualBlock) for module in network.modules())
+
+
+def test_flow_is_evaluated_in_its_own_precision():
+    torch.manual_seed(0)
+    network = FlowEncoder().build(frame=32, psf_frame=9, width=8, context=16)
+    with torch.autocast("cpu", torch.bfloat16):
+        posterior = network(torch.randn(2, 7, 32, 32), torch.randn(2, 1, 9, 9))
+    assert posterior.log_prob(torch.zeros(2, 14)).dtype == torch.float32
+
+
+def test_residual_encoder_has_blocks_by_default():
+    torch.manual_seed(0)
+    small = {"frame": 32, "psf_frame": 9, "context": 16}
+    network = ResidualEncoder().build(**small)
+    number = sum(isinstance(module, ResidualBlock) for module in network.modules())
+    assert number == 4 * ResidualEncoder().architecture()["blocks"] == 8
+    with pytest.raises(TypeError, match="residual-encoder has no option depth; it has"):
+        ResidualEncoder().build(depth=3)

@@ -34,9 +34,15 @@ def test_a_tile_is_one_lens_on_a_processor_and_many_on_an_accelerator():
 
 
 def test_lenses_of_a_tile_have_the_same_key_and_fill_it():
-    tiles = tile_rows(["a", "b", "a", "a", "b", "a"], 3)
+    tiles = tile_rows(["a", "b", "a", "a", "b", "a"], 3, 3)
     found = [(key, rows.tolist(), meant) for key, rows, meant in tiles]
     assert found == [("a", [0, 2, 3], 3), ("a", [5, 5, 5], 1), ("b", [1, 4, 4], 2)]
+
+
+def test_tiles_are_filled_no_further_than_wanted():
+    tiles = tile_rows(["a", "b", "a", "a", "a", "a"], 4, 2)
+    found = [(rows.tolist(), meant) for _, rows, meant in tiles]
+    assert found == [([0, 2, 3, 4], 4), ([5, 5], 1), ([1, 1], 1)]
 
 
 @pytest.mark.usefixtures("_two_threads")
