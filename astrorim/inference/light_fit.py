@@ -9,16 +9,15 @@ import torch
 
 from astrorim.inference.coarse_images import with_image
 from astrorim.inference.lens_fit import LensFit
-from astrorim.inference.refinement import RefinementOptions, refine
+from astrorim.inference.refinement import RefinementOptions, evaluate, refine
 from astrorim.lensing.system import LIGHT_PREFIX
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from astrorim.inference.refinement import RefinementState
     from astrorim.lensing.forward import ForwardModel
 
-__all__ = ["fit_light", "refit_light", "smoothed"]
+__all__ = ["fit_light", "light_on_frame", "smoothed"]
 
 _CENTRAL = 0.4  # arcsec from the middle of the frame within which the lens galaxy peaks
 _FEWEST = 6  # pixels of a ring whose percentile means something
@@ -85,43 +84,31 @@ def fit_light(
 
 
 @torch.no_grad()
-def refit_light(fit: LensFit, state: RefinementState, *, max_steps: int = 30) -> Tensor:
-    """Fit the lens galaxy's light to an image without the arcs of a solution.
+def light_on_frame(model: ForwardModel, used: Tensor, values: Tensor, arcs: Tensor) -> Tensor:
+    """Solve the amplitudes of the lens light on a whole frame, its shape and the arcs held.
 
-    What `fit_light` took the faint outskirts of arcs for, far out along the valley of
-    profiles that look the same, costs the joint fit many steps to find back from.
+    A fit of the pixels around the arcs says little of the galaxy's outskirts.
 
     Parameters
     ----------
-    fit : LensFit
-        What the solution is of.
-    state : RefinementState
-        The solution.
-    max_steps : int, optional
-        Evaluations of each of the two fits, from the solution and from a neutral galaxy.
+    model : ForwardModel
+        Of one image.
+    used : Tensor, (H, W), bool
+        Which pixels count.
+    values : Tensor, (1, P)
+        Parameters.
+    arcs : Tensor, (1, H, W), flux per pixel
+        The lensed source.
 
     Returns
     -------
     Tensor, (1, P)
-        The better one's parameters, those of the lens as they were.
+        The parameters with other amplitudes; as they were without lens light.
     """
-    model, system = fit.model, fit.model.system
-    if system.light is None:
-        return state.values
-    operator = model.source_operator(state.values, state.source_frames)
-    arcs = operator.apply(fit.source(state.inversion))
-    alone = LensFit(with_image(model, model.data.image - arcs), fit.used, 0)
-    held = tuple(p.name for p in system.lens.parameters)
-    options = RefinementOptions(max_steps=max_steps, tolerance=1.0, tempered=False)
-    neutral = _neutral(model)
-    for i, p in enumerate(system.parameters):
-        shape = p.name.removeprefix(LIGHT_PREFIX) in ("x0", "y0", "e1", "e2")
-        if i < system.num_lens or shape:
-            neutral[0, i] = state.values[0, i]
-    found = [
-        refine(alone, v, None, held=held, options=options) for v in (state.values, neutral)
-    ]
-    return min(found, key=lambda state: state.objective).values
+    if model.system.light is None:
+        return values
+    alone = LensFit(with_image(model, model.data.image - arcs), used, 0)
+    return evaluate(alone, values, None, 1.0).values
 
 
 def _brighter_than_within(model: ForwardModel, used: Tensor) -> Tensor:

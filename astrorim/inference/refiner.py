@@ -10,6 +10,7 @@ from astrorim.exceptions import ObservationError
 from astrorim.inference.laplace import laplace_samples
 from astrorim.inference.lens_posterior import SamplingOptions, sample_lens
 from astrorim.inference.lens_search import SearchOptions, fit_lens
+from astrorim.inference.light_fit import light_on_frame
 from astrorim.lensing.forward import ForwardModel
 from astrorim.lensing.system import LIGHT_PREFIX, LensSystem
 from astrorim.observation.masking import neighbour_mask
@@ -136,6 +137,10 @@ class LensRefiner:
         used = self._used(observation, model)
         values = None if start is None else self._start(start, model)
         fit, state = fit_lens(model, used, values, self.options)
+        source = fit.source(state.inversion)
+        traced = model.changed(supersampling=fit.model.supersampling)
+        arcs = traced.source_operator(state.values, state.source_frames).apply(source)
+        point = light_on_frame(model, used, state.values, arcs)
         samples, drawn = self._samples(fit, state, torch.Generator().manual_seed(seed))
         flux = batch.unit_flux[0]
         return build_reconstruction(
@@ -143,9 +148,9 @@ class LensRefiner:
             observation,
             name=observation.name or "lens",
             models=(self.lens_model, self.light_model),
-            values=state.values,
+            values=point,
             frames=state.source_frames,
-            source=fit.source(state.inversion),
+            source=source,
             samples=samples,
             unit_flux=flux,
             steps={

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
-from astrorim.inference.light_fit import fit_light, smoothed
+from astrorim.inference.light_fit import fit_light, light_on_frame, smoothed
 from astrorim.lensing.forward import ForwardModel
 from astrorim.lensing.system import LensSystem
 from astrorim.plugins import load_plugins
@@ -40,3 +41,22 @@ def test_light_is_not_taken_from_the_arcs(small_batch):
 def test_without_light_nothing_is_fitted(ring):
     case = ring()
     assert fit_light(case.model, case.used, case.values) is case.values
+
+
+def test_amplitude_on_the_whole_frame_is_that_of_the_image(small_batch):
+    """The arcs taken away, the light's amplitude is the true one whatever it was before."""
+    plugins = load_plugins()
+    system = LensSystem(
+        plugins.lens_models.resolve("sie+shear"), plugins.light_models.create("sersic")
+    )
+    model = ForwardModel(system, image_data(small_batch))
+    truth = system.stack(small_batch.lens, small_batch.light).float()
+    amplitude = system.parameters.index_of("light_amplitude")
+    wrong = truth.clone()
+    wrong[0, amplitude] *= 3
+    arcs = small_batch.noise_free - small_batch.lens_light
+    used = torch.ones(model.shape, dtype=torch.bool)
+    found = light_on_frame(model, used, wrong, arcs)
+    assert float(found[0, amplitude] / truth[0, amplitude]) == pytest.approx(1, abs=0.02)
+    others = [i for i in range(len(system.parameters)) if i != amplitude]
+    assert torch.equal(found[0, others], truth[0, others])
