@@ -14,7 +14,7 @@ from astrorim.lensing.forward import ForwardModel, ImageData
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["central_model", "coarse_mask", "coarse_model", "with_image"]
+__all__ = ["central_model", "coarse_mask", "coarse_model"]
 
 
 def _padded(image: Tensor, factor: int, value: float = 0.0) -> Tensor:
@@ -105,8 +105,3 @@ def central_model(
     part = (..., slice(cut, height - cut), slice(cut, width - cut))
     inner = replace(data, image=data.image[part], noise=data.noise[part], good=data.good[part])
     return model.changed(data=inner), used[part]
-
-
-def with_image(model: ForwardModel, image: Tensor) -> ForwardModel:
-    """The same model of another image (B, H, W), flux per pixel."""
-    return model.changed(data=replace(model.data, image=image))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
 
-from astrorim.inference.coarse_images import with_image
 from astrorim.inference.lens_fit import LensFit
 from astrorim.inference.refinement import RefinementOptions, evaluate, refine
 from astrorim.lensing.system import LIGHT_PREFIX
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["fit_light", "light_on_frame", "smoothed"]
 
 _CENTRAL = 0.4  # arcsec from the middle of the frame within which the lens galaxy peaks
+_OUTSKIRTS = 0.01  # weight of a pixel outside the fitted region beside one inside
 _FEWEST = 6  # pixels of a ring whose percentile means something
 
 
@@ -84,10 +85,14 @@ def fit_light(
 
 
 @torch.no_grad()
-def light_on_frame(model: ForwardModel, used: Tensor, values: Tensor, arcs: Tensor) -> Tensor:
+def light_on_frame(
+    model: ForwardModel, used: Tensor, values: Tensor, arcs: Tensor, fitted: Tensor
+) -> Tensor:
     """Solve the amplitudes of the lens light on a whole frame, its shape and the arcs held.
 
-    A fit of the pixels around the arcs says little of the galaxy's outskirts.
+    A fit of the pixels around the arcs says little of the galaxy's outskirts. Those have
+    another shape, and many pixels: they count a hundredth, so that the light under the arcs
+    stays as it was fitted.
 
     Parameters
     ----------
@@ -99,6 +104,8 @@ def light_on_frame(model: ForwardModel, used: Tensor, values: Tensor, arcs: Tens
         Parameters.
     arcs : Tensor, (1, H, W), flux per pixel
         The lensed source.
+    fitted : Tensor, (H, W), bool
+        Which pixels were fitted with the arcs.
 
     Returns
     -------
@@ -107,8 +114,9 @@ def light_on_frame(model: ForwardModel, used: Tensor, values: Tensor, arcs: Tens
     """
     if model.system.light is None:
         return values
-    alone = LensFit(with_image(model, model.data.image - arcs), used, 0)
-    return evaluate(alone, values, None, 1.0).values
+    noise = torch.where(fitted, model.data.noise, _OUTSKIRTS**-0.5 * model.data.noise)
+    alone = model.changed(data=replace(model.data, image=model.data.image - arcs, noise=noise))
+    return evaluate(LensFit(alone, used, 0), values, None, 1.0).values
 
 
 def _brighter_than_within(model: ForwardModel, used: Tensor) -> Tensor:

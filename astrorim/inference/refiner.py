@@ -36,6 +36,7 @@ __all__ = ["LensRefiner"]
 
 _WORKING_FRAME = 256
 _NUM_SAMPLES = 512
+_SEEN = 0.5  # of a source pixel's images, in the fitted region, for it to be kept
 
 
 class LensRefiner:
@@ -137,10 +138,15 @@ class LensRefiner:
         used = self._used(observation, model)
         values = None if start is None else self._start(start, model)
         fit, state = fit_lens(model, used, values, self.options)
-        source = fit.source(state.inversion)
+        fitted = _on_frame(fit.used, used)
         traced = model.changed(supersampling=fit.model.supersampling)
-        arcs = traced.source_operator(state.values, state.source_frames).apply(source)
-        point = light_on_frame(model, used, state.values, arcs)
+        operator = traced.source_operator(state.values, state.source_frames)
+        # What is mostly seen outside the fitted region is a guess of the prior's.
+        everywhere = operator.transpose(torch.ones_like(model.data.image))
+        seen = operator.transpose(fitted[None].to(everywhere)) > _SEEN * everywhere
+        source = torch.where(seen, fit.source(state.inversion), 0.0)
+        arcs = operator.apply(source)
+        point = light_on_frame(model, used, state.values, arcs, fitted)
         samples, drawn = self._samples(fit, state, torch.Generator().manual_seed(seed))
         flux = batch.unit_flux[0]
         return build_reconstruction(
@@ -226,6 +232,14 @@ class LensRefiner:
             "log_evidence": log_evidence,
             "seed": seed,
         }
+
+
+def _on_frame(part: Tensor, frame: Tensor) -> Tensor:
+    """A mask (h, w) of the middle of a frame on the frame of another one (H, W)."""
+    result = torch.zeros_like(frame)
+    top, left = ((n - m) // 2 for n, m in zip(frame.shape, part.shape, strict=True))
+    result[top : top + part.shape[0], left : left + part.shape[1]] = part
+    return result
 
 
 def _sky(observation: LensObservation) -> SkyNoise | None:

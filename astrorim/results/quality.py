@@ -62,6 +62,10 @@ FLAG_ADVICE = {
         "within some hundredths of an arcsecond: the fit may be in a wrong solution, or the "
         "mass more complex than its model"
     ),
+    "ring-outside-frame": (
+        "the Einstein radius reaches beyond the image: use a larger cutout; or the lens "
+        "galaxy's outskirts were taken for arcs"
+    ),
     "source-offset": (
         "the source lies outside the Einstein radius, where it has one image only: check "
         "the pixel scale, the WCS and the centring of the cutout, or the image may show a "
@@ -177,6 +181,13 @@ def quality_flags(
             f"{FLAG_ADVICE['parameter-at-bound']} ({', '.join(at_bound)})"
         )
     flags.update(_offset_flag(result))
+    grid = result.observation.grid
+    half = min(grid.shape) / 2 * grid.pixel_scale
+    if result.lens.get("theta_E", 0.0) > half:
+        flags["ring-outside-frame"] = (
+            f"{FLAG_ADVICE['ring-outside-frame']} ({result.lens['theta_E']:.3g} arcsec "
+            f"against {half:.3g} arcsec from its middle to its edge)"
+        )
     flags.update(_residual_flags(result, sky))
     flags.update(_source_flags(result))
     return flags

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -56,7 +58,26 @@ def test_amplitude_on_the_whole_frame_is_that_of_the_image(small_batch):
     wrong[0, amplitude] *= 3
     arcs = small_batch.noise_free - small_batch.lens_light
     used = torch.ones(model.shape, dtype=torch.bool)
-    found = light_on_frame(model, used, wrong, arcs)
+    found = light_on_frame(model, used, wrong, arcs, used)
     assert float(found[0, amplitude] / truth[0, amplitude]) == pytest.approx(1, abs=0.02)
     others = [i for i in range(len(system.parameters)) if i != amplitude]
     assert torch.equal(found[0, others], truth[0, others])
+
+
+def test_the_outskirts_count_little(small_batch):
+    """Outskirts twice as bright as the profile hardly change the light under the arcs."""
+    plugins = load_plugins()
+    system = LensSystem(
+        plugins.lens_models.resolve("sie+shear"), plugins.light_models.create("sersic")
+    )
+    truth = system.stack(small_batch.lens, small_batch.light).float()
+    amplitude = system.parameters.index_of("light_amplitude")
+    data = image_data(small_batch)
+    outside = torch.ones(48, 48, dtype=torch.bool)
+    outside[8:40, 8:40] = False
+    brighter = data.image + torch.where(outside, small_batch.lens_light, 0.0)
+    model = ForwardModel(system, replace(data, image=brighter))
+    arcs = small_batch.noise_free - small_batch.lens_light
+    used = torch.ones(48, 48, dtype=torch.bool)
+    found = light_on_frame(model, used, truth, arcs, ~outside)
+    assert float(found[0, amplitude] / truth[0, amplitude]) == pytest.approx(1, abs=0.02)

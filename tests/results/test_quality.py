@@ -144,3 +144,13 @@ def test_mass_beside_its_light_is_flagged(make_reconstruction):
     assert "mass-offset" not in quality_flags(result)
     result.light["x0"] = result.lens["x0"] + 0.25
     assert "0.25 arcsec" in quality_flags(result)["mass-offset"]
+
+
+def test_ring_beyond_the_image_is_flagged(make_reconstruction):
+    result = make_reconstruction()
+    grid = result.observation.grid
+    half = min(grid.shape) / 2 * grid.pixel_scale
+    result.lens["theta_E"] = 0.95 * half
+    assert "ring-outside-frame" not in quality_flags(result)
+    result.lens["theta_E"] = 1.05 * half
+    assert "use a larger cutout" in quality_flags(result)["ring-outside-frame"]
