@@ -61,14 +61,17 @@ def main() -> None:
     for columns in arguments["kwargs_params"].values():
         columns[1] = [{k: 10 * v for k, v in sigma.items()} for sigma in columns[1]]
     began = time.perf_counter()
-    with contextlib.redirect_stdout(io.StringIO()):
+    silence = io.StringIO()
+    with contextlib.redirect_stdout(silence), contextlib.redirect_stderr(silence):
         sequence = FittingSequence(**arguments)
         sequence.fit_sequence(
             [["PSO", {"n_particles": args.particles, "n_iterations": args.iterations}]]
         )
     swarm = time.perf_counter() - began
     best = sequence.best_fit()
-    chi2 = -2 * sequence.best_fit_likelihood / int(np.sum(observation.good))
+    with contextlib.redirect_stdout(io.StringIO()):
+        likelihood = sequence.best_fit_likelihood()
+    chi2 = -2 * likelihood / int(np.sum(observation.good))
     theta_e = best["kwargs_lens"][0]["theta_E"]
     print(
         f"lenstronomy, swarm        {swarm:8.2f} s  reduced chi2 {chi2:.3f}  "
