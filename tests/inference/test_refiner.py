@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
 from astrorim.exceptions import ObservationError, UnknownNameError
 from astrorim.inference.blind_start import StartOptions
 from astrorim.inference.lens_search import SearchOptions
-from astrorim.inference.refiner import LensRefiner
+from astrorim.inference.refiner import LensRefiner, _on_frame
 from astrorim.interchange.simulated_pairs import to_observation
 from astrorim.plugins import load_plugins
 
@@ -84,3 +85,10 @@ def test_unknown_names_are_refused():
         LensRefiner(lens_model="nosuch")
     with pytest.raises(ValueError, match="mask must be"):
         LensRefiner(mask="maybe")
+
+
+def test_a_mask_of_the_middle_keeps_its_place():
+    part = torch.zeros(3, 3, dtype=torch.bool)
+    part[0, 2] = True
+    whole = _on_frame(part, torch.zeros(7, 9, dtype=torch.bool))
+    assert whole.nonzero().tolist() == [[2, 5]]
