@@ -38,6 +38,7 @@ ExpectedSource = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 _FAINTEST = 0.03  # of the brightest, below which the source is expected alike
 _MOST_ELEMENTS = 2**25  # of the images of source pixels that are made at a time
 _AMPLITUDE_RANGE = 3.0  # prior width of an amplitude, in units of what the data could hold
+_LIGHT_SAMPLING = 4  # elements of the PSF's grid along a pixel for the lens light, at most
 
 
 def source_design(
@@ -123,6 +124,8 @@ class LensFit:
         if len(model.data) != 1:
             raise ValueError(f"the model must hold one image, got {len(model.data)}")
         self.model = model
+        # The cusp of a galaxy asks for a finer convolution than the arcs, and has few columns.
+        self.light_model = model.changed(sampling=_LIGHT_SAMPLING)
         self.used = used & (model.data.good[0] > 0)
         self.size = size
         self.smoothness = smoothness
@@ -192,7 +195,7 @@ class LensFit:
 
     def light_design(self, values: Tensor) -> Tensor:
         """Image of every linear light component, (K, H, W), at amplitude one."""
-        model, light = self.model, self.model.system.light
+        model, light = self.light_model, self.model.system.light
         if light is None:
             return model.data.image.new_zeros(0, *model.shape)
         k = model.light_supersampling
@@ -281,6 +284,7 @@ class LensFit:
             scene = (slope_x * d_x[:, 0] + slope_y * d_y[:, 0]).contiguous()
             images.append(model.observe(scene, k))
         if light:
+            model = self.light_model
             core = model.light_core(values)
             scene = _along(lambda v: model.light_scene(v, core), values, light)[:, 0]
             images.append(model.observe(scene, model.sampling))

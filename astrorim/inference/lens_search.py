@@ -109,9 +109,8 @@ def fit_lens(
 def _on_pixels(
     model: ForwardModel, fit: LensFit, state: RefinementState, size: int, max_steps: int
 ) -> tuple[LensFit, RefinementState]:
-    """A solution descended further with ``size`` x ``size`` pixels in its source's frame."""
-    frames = state.source_frames
-    frames = frames._replace(pixel_scale=2 * frames.half / size, size=size)
+    """A solution descended further with ``size`` x ``size`` pixels that follow its source."""
+    frames = frames_of_source(fit, state, size)
     expected = expected_like(fit, state)
     finer = LensFit(model, fit.used, size, expected=expected, known=fit.known)
     steps = RefinementOptions(max_steps=max_steps, tolerance=0.2, tempered=False)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 import torch
 
 from astrorim.lensing.interpolation import SourceFrames, SourceSampler
+from astrorim.lensing.pixel_density import equidistributed
 from astrorim.rim.source_frames import frames_from_arcs
 
 if TYPE_CHECKING:
@@ -20,9 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["expected_like", "frames_of_source", "source_frames"]
 
 _WIDEST = 1.4  # half a frame of the source at most, in Einstein radii
-_WIDE = 1.2  # the same, where the evidence chooses
-_WIDER = 1.5  # each frame of the source that is tried than the one before
-_STRETCHES = (0.0, 2.5, 6.0, 15.0, 40.0)
+_WIDE = 1.2  # the same, at least, where its pixels follow the source
 
 
 def source_frames(
@@ -60,10 +58,10 @@ def source_frames(
 
 
 def frames_of_source(fit: LensFit, state: RefinementState, size: int) -> SourceFrames:
-    """Frame around the source of a solution, as wide and as stretched as the evidence has it.
+    """Frame around the source of a solution, its pixels close where the source is steep.
 
-    A wide frame holds the faint outskirts of the arcs, or what the fit of the lens galaxy's
-    light would take for its own; a stretched one resolves the source's core as well.
+    It is wide enough to hold the faint outskirts of the arcs, which the fit of the lens
+    galaxy's light would take for its own.
 
     Parameters
     ----------
@@ -78,33 +76,15 @@ def frames_of_source(fit: LensFit, state: RefinementState, size: int) -> SourceF
     -------
     SourceFrames
     """
-    centre = _middle(fit, state)[0]
-    old = state.source_frames
     theta_e = state.values[:, fit.model.system.parameters.index_of("theta_E")]
-    widest = torch.maximum(_WIDE * theta_e, old.half)
-    best, best_evidence = SourceFrames(centre, 2 * old.half / fit.size, fit.size), -math.inf
-    strength: float | None = None
-    half = old.half
-    while True:
-        improved = False
-        first = max(0, _STRETCHES.index(best.stretch) - 1)
-        for stretch in _STRETCHES[first:]:
-            frames = SourceFrames(centre, 2 * half / fit.size, fit.size, stretch)
-            problem = fit.problem(state.values, frames)
-            strength = problem.best_strength(strength, tolerance=0.3)
-            evidence = problem.invert(strength).log_evidence
-            if evidence > best_evidence:
-                best, best_evidence, improved = frames, evidence, True
-            elif best.half is half:
-                break
-        if not improved or bool(half >= widest):
-            break
-        half = torch.minimum(half * _WIDER, widest)
-    return best._replace(pixel_scale=2 * best.half / size, size=size)
+    centre = _middle(fit, state)
+    half = torch.maximum(_WIDE * theta_e, state.source_frames.half)
+    density = equidistributed(expected_like(fit, state), centre, half)
+    return SourceFrames(centre, 2 * half / size, size, density=density)
 
 
-def _middle(fit: LensFit, state: RefinementState) -> tuple[Tensor, Tensor]:
-    """Centre (1, 2) and root mean square radius (1,) of the squared source, arcsec.
+def _middle(fit: LensFit, state: RefinementState) -> Tensor:
+    """Centre (1, 2) of the squared source, arcsec.
 
     Squared, what the lens galaxy's light leaves over at the frame's edges counts little.
     """
@@ -113,9 +93,7 @@ def _middle(fit: LensFit, state: RefinementState) -> tuple[Tensor, Tensor]:
     slopes = frames.pixels_per_arcsec(x, y)
     weight = fit.source(state.inversion).clamp_min(0) ** 2 / (slopes[0] * slopes[1])
     weight = weight / weight.sum().clamp_min(1e-30)
-    centre = torch.stack([(weight * x).sum(), (weight * y).sum()])
-    variance = (weight * ((x - centre[0]) ** 2 + (y - centre[1]) ** 2)).sum()
-    return centre[None], variance.sqrt()[None]
+    return torch.stack([(weight * x).sum(), (weight * y).sum()])[None]
 
 
 def expected_like(fit: LensFit, state: RefinementState) -> ExpectedSource:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from astrorim.grid import SourceGrid
+    from astrorim.lensing.pixel_density import PixelDensity
 
 __all__ = ["SourceFrames", "SourceSampler", "even_pixels"]
 
@@ -33,6 +34,7 @@ class SourceFrames(NamedTuple):
 
     along x and y each: by :math:`\operatorname{asinh}(\sigma) / \sigma` smaller than the
     mean in the middle, so that one frame resolves a cusp and holds the faint outskirts.
+    Or their density is given.
 
     Parameters
     ----------
@@ -44,12 +46,20 @@ class SourceFrames(NamedTuple):
         Pixels along each side.
     stretch : float, optional
         Of the coordinates; 0 for pixels of one size.
+    density : PixelDensity, optional
+        Of the pixels, instead of the stretch.
     """
 
     centre: Tensor
     pixel_scale: Tensor
     size: int
     stretch: float = 0.0
+    density: PixelDensity | None = None
+
+    @property
+    def even(self) -> bool:
+        """Whether all pixels are of one size."""
+        return not self.stretch and self.density is None
 
     @property
     def half(self) -> Tensor:
@@ -60,6 +70,9 @@ class SourceFrames(NamedTuple):
         """Pixel coordinates of positions (B, ...), 0 and n - 1 the edge pixels' centres."""
         n = self.size
         u, v = self._offsets(beta_x, beta_y)
+        if self.density is not None:
+            u, v = (self.density.share(t, axis)[0] for axis, t in enumerate((u, v)))
+            return u * n - 0.5, v * n - 0.5
         if self.stretch:
             full = math.asinh(self.stretch)
             u, v = (torch.asinh(self.stretch * t) / full for t in (u, v))
@@ -68,6 +81,10 @@ class SourceFrames(NamedTuple):
     def pixels_per_arcsec(self, beta_x: Tensor, beta_y: Tensor) -> tuple[Tensor, Tensor]:
         """Derivative of the pixel coordinates with respect to each position, 1/arcsec."""
         mean = (1 / self.pixel_scale).reshape(-1, *[1] * (beta_x.ndim - 1))
+        if self.density is not None:
+            places = enumerate(self._offsets(beta_x, beta_y))
+            x, y = (2 * mean * self.density.share(t, axis)[1] for axis, t in places)
+            return x, y
         if not self.stretch:
             return mean.expand_as(beta_x), mean.expand_as(beta_y)
         steepness = mean * self.stretch / math.asinh(self.stretch)
@@ -91,9 +108,10 @@ class SourceFrames(NamedTuple):
         offset = (steps - (n - 1) / 2) * (2 / n)
         if self.stretch:
             offset = torch.sinh(offset * math.asinh(self.stretch)) / self.stretch
-        offset = offset * self.half[:, None]
-        x = self.centre[:, :1] + offset
-        y = self.centre[:, 1:] + offset
+        offsets = offset.expand(len(self.centre), 2, n)
+        if self.density is not None:
+            offsets = self.density.offsets((steps + 0.5) / n)
+        x, y = (self.centre[..., None] + offsets * self.half[:, None, None]).unbind(1)
         shape = (len(x), n, n)
         return x[:, None, :].expand(shape), y[:, :, None].expand(shape)
 
@@ -107,14 +125,21 @@ class SourceFrames(NamedTuple):
         """
         from astrorim.grid import SourceGrid
 
-        if self.stretch:
-            raise ValueError(f"stretch must be 0 for a grid, got {self.stretch}")
+        if not self.even:
+            raise ValueError(
+                "the pixels of a grid must be of one size, got stretched ones; sample the "
+                "source on even_pixels first"
+            )
         x0, y0 = self.centre[index].tolist()
         return SourceGrid((self.size, self.size), float(self.pixel_scale[index]), x0, y0)
 
     def select(self, index: Tensor) -> SourceFrames:
         """The frames of some lenses of the batch."""
-        return self._replace(centre=self.centre[index], pixel_scale=self.pixel_scale[index])
+        return self._replace(
+            centre=self.centre[index],
+            pixel_scale=self.pixel_scale[index],
+            density=None if self.density is None else self.density.select(index),
+        )
 
 
 class SourceSampler:
@@ -213,7 +238,7 @@ class SourceSampler:
 
 
 def even_pixels(frames: SourceFrames, source: Tensor) -> tuple[SourceFrames, Tensor]:
-    """Sample the source of one lens on pixels of one size, those of the frame's middle.
+    """Sample the source of one lens on pixels of one size, its smallest ones.
 
     Parameters
     ----------
@@ -230,7 +255,7 @@ def even_pixels(frames: SourceFrames, source: Tensor) -> tuple[SourceFrames, Ten
     source : Tensor, (1, m, m), flux per arcsec^2
         The source on them.
     """
-    if not frames.stretch:
+    if frames.even:
         return frames, source
     x, y = frames.coordinates()
     slopes = frames.pixels_per_arcsec(x, y)
@@ -241,7 +266,7 @@ def even_pixels(frames: SourceFrames, source: Tensor) -> tuple[SourceFrames, Ten
     order = distance.argsort()
     share = light[order].cumsum(0) / light.sum().clamp_min(1e-30)
     half = distance[order][int((share < _LIGHT_KEPT).sum().clamp_max(len(order) - 1))]
-    scale = frames.pixel_scale * math.asinh(frames.stretch) / frames.stretch
+    scale = 1 / torch.stack([slope.amax() for slope in slopes]).amax()[None]
     size = min(max(math.ceil(2 * float(half / scale)), frames.size), _MOST_PIXELS)
     even = SourceFrames(
         frames.centre, torch.maximum(scale, (2 * half / size).expand_as(scale)), size

@@ -36,7 +36,7 @@ def test_frame_of_the_arcs_holds_the_source(ring):
 
 
 def test_frame_follows_the_source(ring):
-    """Found from a frame off centre; then stable, and no wider than the widest."""
+    """Found from a frame off centre; finer as the source is known better, never wider."""
     case = ring()
     wide = SourceFrames(torch.tensor([[0.2, -0.15]]), torch.tensor([0.12]), _N)
     fit, state = _state(case, 1.0, wide)
@@ -46,10 +46,12 @@ def test_frame_follows_the_source(ring):
     assert float(frames.half[0]) <= 1.2 + 1e-6
     _, state = _state(case, 1.0, frames)
     again = frames_of_source(fit, state, _N)
-    assert _middle_scale(again) / _middle_scale(frames) == pytest.approx(1, abs=0.25)
+    assert 0.5 < _middle_scale(again) / _middle_scale(frames) < 1.1
+    torch.testing.assert_close(again.half, frames.half)
 
 
-def test_chosen_frame_is_the_most_evident_of_those_tried(ring):
+def test_pixels_that_follow_the_source_are_more_evident(ring):
+    """Than even ones in the same wide frame."""
     case = ring()
     fit, state = _state(case, 1.0)
     chosen = frames_of_source(fit, state, _N)
@@ -58,8 +60,7 @@ def test_chosen_frame_is_the_most_evident_of_those_tried(ring):
         problem = fit.problem(state.values, frames)
         return problem.invert(problem.best_strength()).log_evidence
 
-    unchanged = chosen._replace(pixel_scale=2 * state.source_frames.half / _N, stretch=0.0)
-    assert evidence(chosen) >= evidence(unchanged) - 1
+    assert evidence(chosen) > evidence(chosen._replace(density=None)) + 5
 
 
 def test_frame_needs_a_source(ring):
