@@ -297,8 +297,8 @@ def nonnegative_solution(
     """Minimise a convex quadratic over non-negative unknowns by block principal pivoting.
 
     Unknowns that came out negative are held at zero and those at zero whose gradient points
-    inwards are let go, all of them at once as long as their number falls, else the last one
-    alone, which ends (Portugal, Judice & Vicente 1994, Math. Comput. 63, 625).
+    inwards are let go, all of them at once as long as their number falls (Portugal, Judice &
+    Vicente 1994, Math. Comput. 63, 625), one by one from there on.
 
     Parameters
     ----------
@@ -326,27 +326,63 @@ def nonnegative_solution(
     scale = system.diagonal().sqrt()
     scaled, right = system / scale / scale[:, None], projected / scale
     small = _NEGLIGIBLE * float(right.abs().max())
-    free = free.clone()
-    fewest, patience = len(right) + 1, _PATIENCE
-    for _ in range(_MAX_EXCHANGES):
-        mean = torch.zeros_like(right)
-        factor = torch.linalg.cholesky(scaled[free][:, free])
-        mean[free] = torch.cholesky_solve(right[free][:, None], factor)[:, 0]
+    fewest, patience, best = len(right) + 1, _PATIENCE, free
+    while patience > 0:
+        mean, factor = _constrained(scaled, right, free)
         gradient = scaled @ mean - right
         wrong = torch.where(free, mean < -small, gradient < -small)
         number = int(wrong.sum())
         if number == 0:
             return mean.clamp_min(0) / scale, scale[free][:, None] * factor, free
         if number < fewest:
-            fewest, patience = number, _PATIENCE
-        elif patience > 0:
-            patience -= 1
+            fewest, patience, best = number, _PATIENCE, free
         else:
-            last = wrong.nonzero()[-1]
-            wrong = torch.zeros_like(wrong)
-            wrong[last] = True
+            patience -= 1
         free = free ^ wrong
+    mean, factor, free = _one_by_one(scaled, right, best, small)
+    return mean / scale, scale[free][:, None] * factor, free
+
+
+def _one_by_one(
+    system: Tensor, right: Tensor, free: Tensor, small: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The same minimum by exchanges of single unknowns, each of which lowers the quadratic.
+
+    Lawson & Hanson 1974, *Solving Least Squares Problems*, chapter 23. An unknown that would
+    turn negative at once was let go for a gradient of mere rounding: it is not asked again
+    before the quadratic has been lowered.
+    """
+    mean = _constrained(system, right, free)[0].clamp_min(0)
+    free, refused = mean > 0, torch.zeros_like(free)
+    last = -1
+    for _ in range(_MAX_EXCHANGES):
+        solution = _constrained(system, right, free)[0]
+        if last >= 0 and float(solution[last]) <= 0:
+            free[last], refused[last] = False, True
+        elif bool((solution[free] >= 0).all()):
+            mean, refused = solution, torch.zeros_like(refused)
+        else:
+            # To the first unknown that reaches zero, which is held there.
+            falling = free & (solution < 0)
+            shares = torch.where(falling, mean / (mean - solution), torch.inf)
+            mean = mean + float(shares.min()) * (solution - mean)
+            mean[falling & (shares == shares.min())] = 0
+            free, last = free & (mean > 0), -1
+            continue
+        inward = torch.where(free | refused, 0.0, system @ mean - right)
+        last = int(inward.argmin())
+        if float(inward[last]) >= -small:
+            return mean, _constrained(system, right, free)[1], free
+        free[last] = True
     raise AstroRIMError(
         f"no non-negative solution of {len(right)} unknowns in {_MAX_EXCHANGES} exchanges; "
         "ask for a signed one"
     )
+
+
+def _constrained(system: Tensor, right: Tensor, free: Tensor) -> tuple[Tensor, Tensor]:
+    """Solution with some unknowns held at zero, and the factor of the others' system."""
+    mean = torch.zeros_like(right)
+    factor = torch.linalg.cholesky(system[free][:, free])
+    mean[free] = torch.cholesky_solve(right[free][:, None], factor)[:, 0]
+    return mean, factor

@@ -73,6 +73,19 @@ def test_problem_holds_source_and_light_in_units_of_the_noise(system, frames):
     torch.testing.assert_close(problem.data, (model.data.image / model.data.noise)[0][used])
 
 
+def test_light_is_convolved_on_the_grid_of_the_psf(system):
+    """However coarse the convolution of the arcs is; a cusp shows the difference."""
+    model = _model(system, 4)
+    coarse = model.changed(sampling=1)
+    fit = LensFit(coarse, torch.ones(21, 23, dtype=torch.bool), SIZE)
+    exact = model.observe(model.light_scene(VALUES, None), model.sampling)
+    amplitudes = VALUES[0, fit.linear]
+    image = torch.tensordot(amplitudes, fit.light_design(VALUES), dims=1)
+    torch.testing.assert_close(image, exact[0], rtol=1e-9, atol=1e-12)
+    blurred = coarse.observe(coarse.light_scene(VALUES, None), coarse.sampling)
+    assert float((blurred - exact).abs().max() / exact.max()) > 1e-3
+
+
 def test_jacobian_is_that_of_finite_differences(system, frames):
     model = _model(system, 1)
     fit = LensFit(model, torch.ones(21, 23, dtype=torch.bool), SIZE)
