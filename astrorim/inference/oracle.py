@@ -17,6 +17,7 @@ import torch
 
 from astrorim.inference.lens_fit import LensFit
 from astrorim.inference.smoothness import smoothness_log_determinant, smoothness_matrix
+from astrorim.inference.source_pixels import bright_centre
 from astrorim.inference.true_model import true_model
 from astrorim.lensing.interpolation import SourceFrames, SourceSampler
 from astrorim.rim.source_frames import frames_from_arcs
@@ -102,13 +103,9 @@ class OracleInversion:
     @property
     def core(self) -> Tensor:
         """Centre (1, 2) of the squared source, arcsec."""
-        frames = self.frames
-        x, y = frames.coordinates()
-        slopes = frames.pixels_per_arcsec(x, y)
-        source = self.inversion.mean.reshape(x.shape).to(x)
-        weight = source.clamp_min(0) ** 2 / (slopes[0] * slopes[1])
-        weight = weight / weight.sum().clamp_min(1e-30)
-        return torch.stack([(weight * x).sum(), (weight * y).sum()])[None]
+        n = self.frames.size
+        source = self.inversion.mean[: n * n].reshape(1, n, n)
+        return bright_centre(self.frames, source.to(self.frames.centre))
 
     @property
     def source(self) -> np.ndarray:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from astrorim.inference.refinement import RefinementState
     from astrorim.lensing.forward import ForwardModel
 
-__all__ = ["expected_like", "frames_of_source", "source_frames"]
+__all__ = ["bright_centre", "expected_like", "frames_of_source", "source_frames"]
 
 _WIDEST = 1.4  # half a frame of the source at most, in Einstein radii
 _WIDE = 1.2  # the same, at least, where its pixels follow the source
@@ -77,21 +77,31 @@ def frames_of_source(fit: LensFit, state: RefinementState, size: int) -> SourceF
     SourceFrames
     """
     theta_e = state.values[:, fit.model.system.parameters.index_of("theta_E")]
-    centre = _middle(fit, state)
+    centre = bright_centre(state.source_frames, fit.source(state.inversion))
     half = torch.maximum(_WIDE * theta_e, state.source_frames.half)
     density = equidistributed(expected_like(fit, state), centre, half)
     return SourceFrames(centre, 2 * half / size, size, density=density)
 
 
-def _middle(fit: LensFit, state: RefinementState) -> Tensor:
-    """Centre (1, 2) of the squared source, arcsec.
+def bright_centre(frames: SourceFrames, source: Tensor) -> Tensor:
+    """Centre of the squared source, by area.
 
     Squared, what the lens galaxy's light leaves over at the frame's edges counts little.
+
+    Parameters
+    ----------
+    frames : SourceFrames
+        Of one lens.
+    source : Tensor, (1, n, n), flux per arcsec^2
+        On them; negative values count as zero.
+
+    Returns
+    -------
+    Tensor, (1, 2), arcsec
     """
-    frames = state.source_frames
     x, y = frames.coordinates()
     slopes = frames.pixels_per_arcsec(x, y)
-    weight = fit.source(state.inversion).clamp_min(0) ** 2 / (slopes[0] * slopes[1])
+    weight = source.clamp_min(0) ** 2 / (slopes[0] * slopes[1])
     weight = weight / weight.sum().clamp_min(1e-30)
     return torch.stack([(weight * x).sum(), (weight * y).sum()])[None]
 
