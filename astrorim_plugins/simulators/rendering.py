@@ -281,8 +281,9 @@ def fourier_collect(scene: Tensor, kernel: Tensor, grid: SuperGrid) -> Tensor:
     summed = torch.nn.functional.pad(summed, (lead_x, 0, lead_y, 0))
 
     spectrum = torch.fft.rfft2(scene, s=(ny * k, nx * k))
-    # Rows of zeros need no transform.
-    response = torch.fft.fft(torch.fft.rfft(summed, n=nx * k), n=ny * k, dim=-2)
+    # Rows of zeros need no transform. On contiguous columns its bits depend on no other lens.
+    columns = torch.fft.rfft(summed, n=nx * k).mT.contiguous()
+    response = torch.fft.fft(columns, n=ny * k).mT
     product = (spectrum * response[:, None]).unflatten(-2, (k, ny)).sum(dim=-3)
     image = _every_kth(torch.fft.ifft(product, dim=-2), nx, k)
     image = image.roll((-starts[0], -starts[1]), dims=(-2, -1))
