@@ -33,6 +33,7 @@ __all__ = ["Inversion", "LinearProblem", "nonnegative_solution"]
 _BLOCK = 128
 _MAX_EXCHANGES = 1000
 _PATIENCE = 3  # exchanges of many unknowns that need not lower the number of wrong ones
+_NO_EVIDENCE = 1e30  # minus its logarithm
 _NEGLIGIBLE = 1e-9  # of the largest part of the right side, scaled to a unit diagonal
 _STRENGTH_RANGE = 1e5
 
@@ -196,7 +197,11 @@ class LinearProblem:
         centre = math.log(middle)
 
         def loss(log_strength: float) -> float:
-            return -self.invert(math.exp(log_strength)).log_evidence
+            try:
+                return -self.invert(math.exp(log_strength)).log_evidence
+            except torch.linalg.LinAlgError:
+                # Too weak for pixels that the data do not see: singular to rounding.
+                return _NO_EVIDENCE
 
         found = minimize_scalar(
             loss,

@@ -35,7 +35,7 @@ __all__ = ["ExpectedSource", "LensFit", "source_design"]
 
 ExpectedSource = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
-_FAINTEST = 0.03  # of the brightest, below which the source is expected alike
+_FAINTEST = 0.05  # of the brightest, added to the expected brightness
 _MOST_ELEMENTS = 2**25  # of the images of source pixels that are made at a time
 _AMPLITUDE_RANGE = 3.0  # prior width of an amplitude, in units of what the data could hold
 _LIGHT_SAMPLING = 4  # elements of the PSF's grid along a pixel for the lens light, at most
@@ -103,8 +103,8 @@ class LensFit:
         so that the source varies most where it is bright (Nightingale et al. 2018, MNRAS
         478, 4738, section 3.3); without it, alike everywhere.
     known : mapping of str to tuple of float, optional
-        Mean and standard deviation of the Gaussian prior of parameters, by name, instead of
-        the declared ones.
+        Mean and standard deviation of the Gaussian prior of parameters in their step
+        coordinates, by name, instead of the declared ones.
 
     Raises
     ------
@@ -187,7 +187,8 @@ class LensFit:
             bright = self.expected(*frames.coordinates()).double().flatten()
             # Of a source that is dark everywhere nothing is expected.
             relative = bright / bright.amax() if bool(bright.amax() > 0) else bright + 1
-            inverse = 1 / relative.clamp_min(_FAINTEST)
+            # Added, for a bound that cuts in would bend every source that falls below it.
+            inverse = 1 / (relative + _FAINTEST)
             matrix = self._matrix * inverse * inverse[:, None]
             log_determinant = self._log_determinant + 2 * float(inverse.log().sum())
             self._scaled = (frames, matrix, log_determinant)

@@ -12,8 +12,9 @@ from astrorim.inference.arcs import arc_radii
 from astrorim.inference.blind_start import StartOptions, centre_prior, search_starts
 from astrorim.inference.coarse_images import central_model, coarse_model
 from astrorim.inference.lens_fit import LensFit
-from astrorim.inference.refinement import RefinementOptions, refine
+from astrorim.inference.refinement import RefinementOptions, parameter_prior, refine
 from astrorim.inference.source_pixels import expected_like, frames_of_source, source_frames
+from astrorim.rim.parameter_step import is_positive
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from astrorim.inference.compact_source import CompactState
     from astrorim.inference.refinement import RefinementState
     from astrorim.lensing.forward import ForwardModel
+    from astrorim.lensing.system import LensSystem
 
 __all__ = ["SearchOptions", "fit_lens"]
 
@@ -31,6 +33,7 @@ _EARLY_SIZE = 24  # source pixels along a side, to begin with
 _TRACED = 4  # sub-pixels along the side of a pixel in the last descent
 _FINER = 1.5  # pixels along the source's side where the first ones leave a misfit
 _SIGNIFICANT = 2.5  # standard deviations of chi-square that are one
+_LIGHT_WIDTH = 10.0  # of the priors of its sizes and indices, in declared ones
 _CONVOLVED = 2  # elements of the PSF's grid there, at most
 
 
@@ -112,9 +115,27 @@ def _on_pixels(
     """A solution descended further with ``size`` x ``size`` pixels that follow its source."""
     frames = frames_of_source(fit, state, size)
     expected = expected_like(fit, state)
-    finer = LensFit(model, fit.used, size, expected=expected, known=fit.known)
+    known = _wide_light(model.system, state.values) | fit.known
+    finer = LensFit(model, fit.used, size, expected=expected, known=known)
     steps = RefinementOptions(max_steps=max_steps, tolerance=0.2, tempered=False)
     return finer, refine(finer, state.values, frames, options=steps)
+
+
+def _wide_light(system: LensSystem, values: Tensor) -> dict[str, tuple[float, float]]:
+    """Priors of the light's sizes and indices that leave them to the data.
+
+    The declared ones hold a search together. Where the arcs hide the galaxy's outskirts they
+    would draw all galaxies to their middle.
+    """
+    light = list(system.parameters)[system.num_lens :]
+    light = [p for p in light if not p.linear]
+    positive = is_positive(light, values)
+    mean, precision = parameter_prior(light, positive, values)
+    return {
+        p.name: (float(mean[i]), _LIGHT_WIDTH / float(precision[i]) ** 0.5)
+        for i, p in enumerate(light)
+        if bool(positive[i])
+    }
 
 
 def _misfit(fit: LensFit, state: RefinementState) -> float:

@@ -122,7 +122,7 @@ def parameter_prior(
     like : Tensor
         Of the dtype that the mean is rounded to.
     known : mapping of str to tuple of float, optional
-        Mean and standard deviation of parameters that do not step in their logarithm.
+        Mean and standard deviation of parameters, in step coordinates.
 
     Returns
     -------

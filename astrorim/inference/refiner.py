@@ -11,11 +11,13 @@ from astrorim.inference.laplace import laplace_samples
 from astrorim.inference.lens_posterior import SamplingOptions, sample_lens
 from astrorim.inference.lens_search import SearchOptions, fit_lens
 from astrorim.inference.light_fit import light_on_frame
+from astrorim.inference.model_evidence import log_model_evidence, source_log_bayes_factor
 from astrorim.lensing.forward import ForwardModel
 from astrorim.lensing.system import LIGHT_PREFIX, LensSystem
 from astrorim.observation.masking import neighbour_mask
 from astrorim.observation.sky_noise import measure_sky
 from astrorim.plugins import load_plugins
+from astrorim.results.quality import SOURCE_ODDS
 from astrorim.rim.outcome import as_numpy, build_reconstruction
 from astrorim.rim.reconstructor import check_usable
 from astrorim.rim.tensors import batch_observations
@@ -162,8 +164,13 @@ class LensRefiner:
             steps={
                 "reduced_chi2": as_numpy(torch.tensor([state.inversion.chi2 / fit.num_pixels]))
             },
-            provenance=self._provenance(seed, state.inversion.log_evidence)
-            | {"start": "blind" if start is None else "given", "posterior": drawn},
+            provenance=self._provenance(seed)
+            | {
+                "log_evidence": log_model_evidence(fit, state),
+                SOURCE_ODDS: source_log_bayes_factor(fit, state),
+                "start": "blind" if start is None else "given",
+                "posterior": drawn,
+            },
             sky=_sky(observation),
             supersampling=fit.model.supersampling,
         )
@@ -220,7 +227,7 @@ class LensRefiner:
                 )
         return result
 
-    def _provenance(self, seed: int, log_evidence: float) -> dict[str, object]:
+    def _provenance(self, seed: int) -> dict[str, object]:
         import astrorim
 
         return {
@@ -229,7 +236,6 @@ class LensRefiner:
             "stage": "refined",
             "mask": self.mask,
             "source_size": self.options.source_size,
-            "log_evidence": log_evidence,
             "seed": seed,
         }
 

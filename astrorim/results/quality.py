@@ -28,7 +28,10 @@ if TYPE_CHECKING:
     from astrorim.parameters import Parameter
     from astrorim.results.reconstruction import Reconstruction
 
-__all__ = ["FLAG_ADVICE", "quality_flags"]
+__all__ = ["FLAG_ADVICE", "SOURCE_ODDS", "quality_flags"]
+
+SOURCE_ODDS = "source_log_bayes_factor"
+"""Where the provenance keeps ln of the odds of a lensed source over lens light alone."""
 
 FLAG_ADVICE = {
     "arc-misfit": (
@@ -83,6 +86,10 @@ FLAG_ADVICE = {
         "no arc stands out of the noise: lens parameters and source are not constrained by "
         "these data"
     ),
+    "no-source-needed": (
+        "the lens galaxy's light alone explains the image as well: no arcs are seen, and lens "
+        "parameters and source mean nothing"
+    ),
     "parameter-at-bound": "a parameter stopped at the edge of its range; do not trust it",
     "source-at-edge": (
         "the source reaches the edge of its frame, so a part of it may be missing"
@@ -96,6 +103,7 @@ _FEWEST_PIXELS = 200
 _EDGE_FRACTION = 0.15
 _NEGATIVE_FRACTION = 0.1
 _LOWEST_SIGNAL = 20.0
+_LEAST_ODDS = 5.0  # ln of the Bayes factor: very strong (Kass & Raftery 1995, JASA 90, 773)
 _LARGEST_OFFSET = 0.1  # arcsec, or a pixel where that is larger
 
 
@@ -158,6 +166,11 @@ def quality_flags(
         flags["arc-misfit"] = (
             f"{FLAG_ADVICE['arc-misfit']} (reduced chi-square {arc:.2f} in the arcs, "
             f"expected {expected:.2f})"
+        )
+    odds = result.provenance.get(SOURCE_ODDS)
+    if odds is not None and odds < _LEAST_ODDS:
+        flags["no-source-needed"] = (
+            f"{FLAG_ADVICE['no-source-needed']} (ln of the odds of a source {odds:.1f})"
         )
     if whole > MISFIT * expected:
         flags["image-misfit"] = (

@@ -1,0 +1,86 @@
+r"""Evidence of a whole model, the non-linear parameters marginalised too.
+
+With :math:`\hat\theta` the most probable of Q non-linear parameters in their step
+coordinates, :math:`\Pi` the precision of their Gaussian prior of mean :math:`\theta_0` and C
+the inverse curvature of half the objective,
+
+.. math::
+    \ln Z = \ln p(d | \hat\theta) - \tfrac12 |\hat\theta - \theta_0|^2_\Pi
+        + \tfrac12 \ln |\Pi| + \tfrac12 \ln |C|,
+
+to second order (MacKay 2003, *Information Theory, Inference, and Learning Algorithms*,
+chapter 27), :math:`p(d | \theta)` the evidence of `~astrorim.inference.inversion`. Models of
+the same pixels, of lens, light or source, are compared by its differences.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from astrorim.inference.lens_fit import LensFit
+from astrorim.inference.refinement import RefinementOptions, parameter_prior, refine
+from astrorim.rim.parameter_step import is_positive
+
+if TYPE_CHECKING:
+    from astrorim.inference.refinement import RefinementState
+
+__all__ = ["log_model_evidence", "source_log_bayes_factor"]
+
+
+def log_model_evidence(fit: LensFit, state: RefinementState) -> float:
+    """Natural logarithm of the evidence of a model, to second order around its solution.
+
+    Parameters
+    ----------
+    fit : LensFit
+        Image and model.
+    state : RefinementState
+        The solution. Parameters that were held count as known.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    ValueError
+        If the solution has no covariance.
+    """
+    if state.covariance is None:
+        raise ValueError("the solution must have a covariance, as refine gives; got none")
+    parameters = [fit.model.system.parameters[i] for i in fit.nonlinear]
+    positive = is_positive(parameters, state.values)
+    _, precision = parameter_prior(parameters, positive, state.values, fit.known)
+    moved = state.covariance.diagonal() > 0
+    shrunk = precision.sqrt()[moved]
+    ratio = state.covariance[moved][:, moved] * shrunk * shrunk[:, None]
+    volume = float(torch.linalg.slogdet(ratio)[1]) if bool(moved.any()) else 0.0
+    penalty = state.objective - state.inversion.objective
+    return state.inversion.log_evidence - 0.5 * penalty + 0.5 * volume
+
+
+@torch.no_grad()
+def source_log_bayes_factor(fit: LensFit, state: RefinementState) -> float:
+    """Logarithm of the odds of lens and source over the lens galaxy's light alone.
+
+    The light is fitted anew without a source, from where the solution has it. Where the
+    light model does not fit the galaxy, the source makes up for it and the odds say little.
+
+    Parameters
+    ----------
+    fit : LensFit
+        Image and models.
+    state : RefinementState
+        The solution with a source.
+
+    Returns
+    -------
+    float
+    """
+    bare = LensFit(fit.model, fit.used, 0, known=fit.known)
+    held = tuple(p.name for p in fit.model.system.lens.parameters)
+    options = RefinementOptions(tempered=False)
+    alone = refine(bare, state.values, None, held=held, options=options)
+    return log_model_evidence(fit, state) - log_model_evidence(bare, alone)
