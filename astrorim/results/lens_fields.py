@@ -82,7 +82,7 @@ def parameter_tensors(params: Mapping[str, np.ndarray | float]) -> dict[str, Ten
     import torch
 
     return {
-        name: torch.as_tensor(np.asarray(value, dtype=float)).reshape(-1, 1, 1)
+        name: torch.from_numpy(np.array(value, dtype=float)).reshape(-1, 1, 1)
         for name, value in params.items()
     }
 
