@@ -222,7 +222,8 @@ def _write_run(
         with replacing(directory / "masses.ecsv", overwrite=True) as temporary:
             table.write(temporary, format="ascii.ecsv")
     status = Table(
-        rows=[(k, "ok", "") for k in documents] + [(k, "failed", v) for k, v in failures.items()],
+        rows=[(k, "ok", "") for k in documents]
+        + [(k, "failed", v) for k, v in failures.items()],
         names=["name", "status", "reason"],
         dtype=[str, str, str],
     )

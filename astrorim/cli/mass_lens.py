@@ -215,14 +215,22 @@ def _write(
             name: {
                 "unit": derived[name].unit.to_string(),
                 "definition": derived[name].info.description,
-                **{row: _plain(v) for row, v in zip(derived["row"], derived[name].value, strict=True)},
+                **{
+                    row: _plain(v)
+                    for row, v in zip(derived["row"], derived[name].value, strict=True)
+                },
             }
             for name in derived.colnames[1:]
         },
         "parameters": {
             name: {
                 "unit": result.parameters[name].unit.to_string(),
-                **{row: _plain(v) for row, v in zip(("value", "lower", "upper"), result.parameters[name].value, strict=True)},
+                **{
+                    row: _plain(v)
+                    for row, v in zip(
+                        ("value", "lower", "upper"), result.parameters[name].value, strict=True
+                    )
+                },
             }
             for name in result.parameters.colnames[1:]
         },

@@ -8,12 +8,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from astrorim.results.files import file_stem
-
 __all__ = ["mass_report"]
 
 _STYLE = """
-body{font:15px/1.45 system-ui,sans-serif;color:#1b1b1b;max-width:1250px;margin:2em auto;padding:0 1em}
+body{font:15px/1.45 system-ui,sans-serif;color:#1b1b1b;max-width:1250px;margin:2em auto;
+padding:0 1em}
 h1{font-size:1.5em}h2{font-size:1.2em;border-top:1px solid #ccc;padding-top:1em;margin-top:2em}
 table{border-collapse:collapse;font-size:.88em;margin:.6em 0}
 th,td{padding:.2em .7em;text-align:right;border-bottom:1px solid #e3e3e3}
@@ -47,9 +46,7 @@ def _interval(entry: Mapping[str, Any] | None, scale: float, digits: int) -> str
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Table of cells that are HTML already."""
     top = "".join(f"<th>{cell}</th>" for cell in head)
-    body = "".join(
-        f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows
-    )
+    body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
     return f'<div class="scroll"><table><tr>{top}</tr>{body}</table></div>'
 
 
@@ -59,7 +56,10 @@ def _number(value: float | None) -> str:
 
 def _items(entries: Mapping[str, Any]) -> str:
     rows = [
-        (html.escape(str(key)), f'<span style="white-space:pre-wrap">{html.escape(str(v))}</span>')
+        (
+            html.escape(str(key)),
+            f'<span style="white-space:pre-wrap">{html.escape(str(v))}</span>',
+        )
         for key, v in entries.items()
     ]
     return _table(("what", "value"), rows)

@@ -73,13 +73,17 @@ def plot_mass(
     figure.suptitle(
         rf"$\bf{{{_bold(title)}}}$   $z_l$ = {profile.z_lens:g}, $z_s$ = "
         f"{profile.z_source:g}, {cosmology}"
-        + (rf", mass sheet $\lambda$ = {profile.mass_sheet:g}" if profile.mass_sheet != 1 else ""),
+        + (
+            rf", mass sheet $\lambda$ = {profile.mass_sheet:g}"
+            if profile.mass_sheet != 1
+            else ""
+        ),
         fontsize=13,
     )
     grid = figure.add_gridspec(2, 3, width_ratios=[1.12, 1, 1])
     _fit(figure, grid[0, 0], result)
     _convergence(figure, figure.add_subplot(grid[0, 1]), result, profile, curves)
-    _radial(figure.add_subplot(grid[0, 2]), profile, radial, derived)
+    _radial(figure.add_subplot(grid[0, 2]), profile, radial)
     _angular(figure.add_subplot(grid[1, 0]), profile, angular)
     _enclosed(figure.add_subplot(grid[1, 1]), profile, radial)
     _numbers(figure.add_subplot(grid[1, 2]), result, derived)
@@ -171,10 +175,28 @@ def _convergence(
         )
     axes.set_xlim(-half, half)
     axes.set_ylim(-half, half)
+    if profile.wcs is not None:
+        _small_compass(axes, profile, half)
     axes.set_xlabel("x [arcsec]")
     axes.set_ylabel("y [arcsec]")
     axes.set_title(r"Convergence; contours at 0.25, 0.5, 1", fontsize=11)
     axes.legend(loc="lower left", fontsize=7.5, framealpha=0.85)
+
+
+def _small_compass(axes: Axes, profile: MassProfile, half: float) -> None:
+    """North and east, in the upper right corner of axes in arcsec."""
+    inverse = np.linalg.inv(profile.wcs.celestial.pixel_scale_matrix)  # type: ignore[union-attr]
+    for label, sky in (("N", [0.0, 1.0]), ("E", [1.0, 0.0])):
+        arrow = inverse @ sky
+        arrow *= 0.13 * half / np.hypot(*arrow)
+        start = np.array([0.78, 0.78]) * half
+        axes.annotate(
+            "", xy=tuple(start + arrow), xytext=tuple(start),
+            arrowprops={"arrowstyle": "-|>", "color": "white", "shrinkA": 0, "shrinkB": 0},
+        )  # fmt: skip
+        axes.text(
+            *(start + 1.45 * arrow), label, color="white", ha="center", va="center", fontsize=8
+        )
 
 
 def _band(axes: Axes, x: Any, table: QTable, name: str, unit: Any, **style: Any) -> None:
@@ -188,6 +210,8 @@ def _kpc_axis(axes: Axes, profile: MassProfile) -> None:
     scale = profile.to_kpc(1 * u.arcsec).value
     upper = axes.secondary_xaxis("top", functions=(lambda a: a * scale, lambda k: k / scale))
     upper.set_xlabel("R [kpc]", fontsize=9)
+    for axis in (axes.xaxis, upper.xaxis):
+        axis.set_major_formatter("{x:g}")
 
 
 def _einstein_line(axes: Axes, profile: MassProfile) -> None:
@@ -198,9 +222,11 @@ def _einstein_line(axes: Axes, profile: MassProfile) -> None:
     )  # fmt: skip
 
 
-def _radial(axes: Axes, profile: MassProfile, radial: QTable, derived: QTable) -> None:
+def _radial(axes: Axes, profile: MassProfile, radial: QTable) -> None:
     x = radial["radius"].to_value(u.arcsec)
-    _band(axes, x, radial, "convergence", u.one, color=_BLUE, label=r"$\kappa(R)$ on the circle")
+    _band(
+        axes, x, radial, "convergence", u.one, color=_BLUE, label=r"$\kappa(R)$ on the circle"
+    )
     _band(
         axes, x, radial, "mean_convergence", u.one, color=_ORANGE, ls="-.",
         label=r"$\bar\kappa(<R)$ inside",
@@ -219,10 +245,19 @@ def _radial(axes: Axes, profile: MassProfile, radial: QTable, derived: QTable) -
 def _angular(axes: Axes, profile: MassProfile, angular: QTable) -> None:
     on_sky = profile.wcs is not None
     name = "position_angle" if on_sky else "image_angle"
-    order = np.argsort(angular[name].value)
-    table = angular[order]
+    table = angular[np.argsort(angular[name].value)]
+    table = table[[*range(len(table)), 0]]
     x = table[name].to_value(u.deg)
-    _band(axes, x, table, "convergence", u.one, color=_BLUE, label=r"$\kappa$ on the circle $\theta_\mathrm{eff}$")
+    x[-1] += 360
+    _band(
+        axes,
+        x,
+        table,
+        "convergence",
+        u.one,
+        color=_BLUE,
+        label=r"$\kappa$ on the circle $\theta_\mathrm{eff}$",
+    )
     axes.set_ylabel(r"convergence $\kappa$", color=_BLUE)
     axes.set_xlabel(
         "position angle, east of north [deg]" if on_sky

@@ -84,7 +84,10 @@ class Mesh:
             loose = np.concatenate(between)
             loose = loose[np.hypot(*(loose - middle).T) <= 1.1 * outermost]
             radii = np.array(
-                [np.hypot(*(self.nodes[o] - c).T).max() for o, c in zip(outer, centres, strict=True)]
+                [
+                    np.hypot(*(self.nodes[o] - c).T).max()
+                    for o, c in zip(outer, centres, strict=True)
+                ]
             )
             away = np.hypot(*(loose[:, None] - centres).transpose(2, 0, 1))
             loose = loose[(away > 1.01 * radii).all(axis=1)]
@@ -200,10 +203,11 @@ def zero_lines(
     low = np.where(positive[edges[:, :1]], mesh.nodes[edges[:, 1]], mesh.nodes[edges[:, 0]])
     high = np.where(positive[edges[:, :1]], mesh.nodes[edges[:, 0]], mesh.nodes[edges[:, 1]])
     points = _root(function, low, high)
-    closed, open_ = [], []
+    closed: list[np.ndarray] = []
+    open_: list[np.ndarray] = []
     for chain, is_closed in _chains(pieces, len(edges)):
         line = points[chain]
-        for _ in range(2):
+        for _ in range(3):
             line = _densify(function, line, closed=is_closed)
         (closed if is_closed else open_).append(line)
     return closed, open_

@@ -13,7 +13,8 @@ number of images changes by one (Kormann, Schneider & Bartelmann 1994, A&A 284, 
 section 2). A point mass, or a profile steeper than isothermal, has neither.
 
 Where a singular isothermal component lies inside the critical curve of the others, radial
-critical curves begin and end at its centre; they are closed there. Curves smaller than `HOLE` about a component's centre are not found.
+critical curves begin and end at its centre; they are closed there. Curves smaller than
+`HOLE` about a component's centre are not found.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ HOLE = 1e-4
 FARTHEST = 100.0
 """Distance from the components inside which curves are looked for, arcsec."""
 
-_FLAT = 1e-2
+_FLAT = 1e-3
 """Largest logarithmic slope of a deflection that counts as finite at the centre."""
 
 
@@ -232,15 +233,12 @@ def _reach(fields: object, centres: np.ndarray) -> float:
 
 def _cut(fields: object, centre: np.ndarray) -> Cut | None:
     """The cut of a centre, if the deflection is finite there and has a direction."""
-    inner, outer = (_circle(centre, r) for r in (HOLE, 2 * HOLE))
-    at, away = fields(inner), fields(outer)  # type: ignore[operator]
-
-    def jump(f: LensFields) -> float:
-        return float(np.hypot(f.alpha_x - f.alpha_x.mean(), f.alpha_y - f.alpha_y.mean()).max())
-
-    small, large = jump(at), jump(away)
+    circles = [fields(_circle(centre, factor * HOLE)) for factor in (1, 2, 4)]  # type: ignore[operator]
+    x, y = ([f.alpha_x for f in circles], [f.alpha_y for f in circles])
+    # other components vary linearly across the circle, which this takes out
+    steps = [(2 * x[i] - x[i + 1], 2 * y[i] - y[i + 1]) for i in range(2)]
+    small, large = (float(np.hypot(a - a.mean(), b - b.mean()).max()) for a, b in steps)
     if small < 10 * HOLE or abs(math.log2(large / small)) > _FLAT:
         return None
-    # what is left of the circle's own size is taken out
-    image = centre - np.stack([at.alpha_x, at.alpha_y], axis=-1)
+    image = centre - np.stack(steps[0], axis=-1)
     return Cut((float(centre[0]), float(centre[1])), image)

@@ -156,9 +156,7 @@ def potential(
     import torch
 
     shape = np.shape(x)
-    px, py = (
-        torch.from_numpy(np.array(a, dtype=float).reshape(1, 1, -1)) for a in (x, y)
-    )
+    px, py = (torch.from_numpy(np.array(a, dtype=float).reshape(1, 1, -1)) for a in (x, y))
     with torch.no_grad():
         psi = model.potential(px, py, parameter_tensors(params))
     return (psi + 0 * px).numpy().reshape(shape)

@@ -153,7 +153,9 @@ def angular_table(profile: MassProfile, num_angles: int = 72) -> QTable:
         direction = np.stack([np.cos(angles), np.sin(angles)])
         east, north = profile.wcs.celestial.pixel_scale_matrix @ direction
         position = np.degrees(np.arctan2(east, north)) % 360
-    table = QTable({"image_angle": np.degrees(angles) * u.deg, "position_angle": position * u.deg})
+    table = QTable(
+        {"image_angle": np.degrees(angles) * u.deg, "position_angle": position * u.deg}
+    )
     _add(table, "convergence", _bounds(kappa), u.one)
     _add(table, "critical_radius", _bounds(critical), u.arcsec)
     return table
