@@ -38,9 +38,10 @@ def add_parser(commands: Subparsers) -> None:
         summary="turn reconstructions into masses",
         description=(
             "Compute for each NAME.asdf that `astrorim reconstruct` wrote Einstein radii\n"
-            "(arcsec, by the name of their definition), the Einstein mass (solar masses),\n"
-            "convergence, mass and shape against radius (arcsec, kpc) and angle, maps, and\n"
-            "all critical curves and caustics (arcsec), with 68 % bounds from the posterior\n"
+            "(arcsec, by the name of their definition), the Einstein mass (solar masses), the\n"
+            "critical surface density (solar masses per kpc2), convergence, mass and shape\n"
+            "against radius (arcsec, kpc) and angle, maps, and all critical curves and\n"
+            "caustics (arcsec), with 68 % bounds from the posterior\n"
             "samples. The output directory receives NAME_mass.png and .pdf (six panels),\n"
             "NAME_mass_maps.fits, NAME_mass_radial.ecsv, NAME_mass_angular.ecsv,\n"
             "NAME_critical_curves.ecsv, NAME_mass.asdf with everything and NAME_mass.json;\n"

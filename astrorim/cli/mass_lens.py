@@ -172,9 +172,8 @@ def _write(
     import asdf
     import astropy.units as u
     import numpy as np
-    from matplotlib.backends.backend_pdf import FigureCanvasPdf
 
-    from astrorim.plotting import figure_to_png
+    from astrorim.plotting import figure_to_pdf, figure_to_png
     from astrorim.plotting.mass import plot_mass
     from astrorim.results.mass_tables import angular_table, derived_table, radial_table
 
@@ -188,8 +187,7 @@ def _write(
         result, profile, radial=radial, angular=angular, derived=derived, curves=curves
     )
     paths["png"].write_bytes(figure_to_png(figure, dpi=150))
-    FigureCanvasPdf(figure)
-    figure.savefig(paths["pdf"], format="pdf", metadata={"Creator": "AstroRIM"})
+    paths["pdf"].write_bytes(figure_to_pdf(figure))
     maps.to_hdus().writeto(paths["maps"])
     points = curves.table()
     for key, table in (("radial", radial), ("angular", angular), ("curves", points)):

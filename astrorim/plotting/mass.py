@@ -71,7 +71,7 @@ def plot_mass(
     )  # fmt: skip
     cosmology = profile.cosmology.name or type(profile.cosmology).__name__
     figure.suptitle(
-        rf"$\bf{{{_bold(title)}}}$   $z_l$ = {profile.z_lens:g}, $z_s$ = "
+        title.replace("$", r"\$") + rf"   $z_l$ = {profile.z_lens:g}, $z_s$ = "
         f"{profile.z_source:g}, {cosmology}"
         + (
             rf", mass sheet $\lambda$ = {profile.mass_sheet:g}"
@@ -79,6 +79,7 @@ def plot_mass(
             else ""
         ),
         fontsize=13,
+        fontweight="bold",
     )
     grid = figure.add_gridspec(2, 3, width_ratios=[1.12, 1, 1])
     _fit(figure, grid[0, 0], result)
@@ -88,10 +89,6 @@ def plot_mass(
     _enclosed(figure.add_subplot(grid[1, 1]), profile, radial)
     _numbers(figure.add_subplot(grid[1, 2]), result, derived)
     return figure
-
-
-def _bold(text: str) -> str:
-    return "".join(rf"\{c}" if c in "#$%&_{}^~\\" else c for c in text).replace(" ", r"\ ")
 
 
 def _fit(figure: Figure, cell: Any, result: Reconstruction) -> None:

@@ -22,6 +22,7 @@ from astrorim.cosmology import (
 )
 from astrorim.results.apertures import (
     RADIUS_RANGE,
+    check_radii,
     critical_curve,
     effective_einstein_radius,
     mean_convergence_inside,
@@ -327,7 +328,7 @@ class MassProfile:
         ValueError
             If a radius is not positive.
         """
-        radius = _check_radii(radii)
+        radius = check_radii(radii)
         rows = self._with_band(ring_convergence, radius)
         return QTable(
             [radius * u.arcsec, *(row * u.dimensionless_unscaled for row in rows)],
@@ -353,7 +354,7 @@ class MassProfile:
         ValueError
             If a radius is not positive.
         """
-        radius = _check_radii(radii)
+        radius = check_radii(radii)
         rows = self._with_band(mean_convergence_inside, radius)
         return QTable(
             [radius * u.arcsec, *(self._mass(radius * u.arcsec, row) for row in rows)],
@@ -453,13 +454,3 @@ def _broadcast(
     """Samples of every parameter, (S,); constant where none are given."""
     number = max((chain.size for chain in samples.values()), default=1)
     return {name: samples.get(name, np.full(number, value)) for name, value in lens.items()}
-
-
-def _check_radii(radii: u.Quantity) -> np.ndarray:
-    radius = np.atleast_1d(u.Quantity(radii).to_value(u.arcsec)).astype(float)
-    if radius.ndim != 1 or not np.all(radius > 0):
-        raise ValueError(
-            f"radii must be a list of positive angles, got {radii!r}; for example "
-            "np.linspace(0.1, 3, 50) * u.arcsec"
-        )
-    return radius

@@ -9,8 +9,13 @@ import astropy.units as u
 import numpy as np
 from astropy.table import QTable
 
+from astrorim.cosmology import mass_inside
 from astrorim.grid import sky_position_angle
-from astrorim.results.apertures import mean_convergence_inside
+from astrorim.results.apertures import (
+    check_radii,
+    mean_convergence_inside,
+    ring_convergence,
+)
 from astrorim.results.mass_shape import (
     contour_ellipticity,
     convergence_on_circle,
@@ -26,7 +31,8 @@ __all__ = ["angular_table", "derived_table", "radial_table"]
 _MAX_SAMPLES = 200
 """Posterior samples, evenly spread, that shapes and critical curves are followed for."""
 
-_Row = tuple[float, float, float]
+_NUM_ANGLES = 128
+"""Points on each circle; the quadrature converges exponentially."""
 
 
 def _parameters(profile: MassProfile) -> dict[str, np.ndarray]:
@@ -102,18 +108,26 @@ def radial_table(profile: MassProfile, radii: u.Quantity) -> QTable:
         counter-clockwise from +x) and ``position_angle`` (deg, east of north; NaN
         without a WCS).
     """
-    table = profile.convergence_profile(radii)
-    radius = table["radius"]
-    table.add_column(profile.to_kpc(radius), name="radius_kpc", index=1)
+    plain = check_radii(radii)
+    radius = plain * u.arcsec
     params = _parameters(profile)
     number = len(next(iter(params.values())))
-    circles = np.broadcast_to(radius.to_value(u.arcsec), (number, len(radius)))
-    mean = mean_convergence_inside(profile.model, params, circles)
-    _add(table, "mean_convergence", _bounds(mean), u.one)
-    mass = profile.enclosed_mass(radii)
-    for name in mass.colnames[1:]:
-        table[name] = mass[name]
-    ellipticity = contour_ellipticity(profile.model, params, radius.to_value(u.arcsec))
+    circles = np.broadcast_to(plain, (number, plain.size))
+    table = QTable({"radius": radius, "radius_kpc": profile.to_kpc(radius)})
+    kappa = ring_convergence(profile.model, params, circles, num_angles=_NUM_ANGLES)
+    _add(table, "convergence", _bounds(kappa), u.one)
+    mean = mean_convergence_inside(profile.model, params, circles, num_angles=_NUM_ANGLES)
+    rows = _bounds(mean)
+    _add(table, "mean_convergence", rows, u.one)
+    mass = tuple(
+        mass_inside(
+            radius, row, z_lens=profile.z_lens, z_source=profile.z_source,
+            cosmology=profile.cosmology,
+        ).to_value(u.Msun)
+        for row in rows
+    )  # fmt: skip
+    _add(table, "mass", mass, u.Msun)
+    ellipticity = contour_ellipticity(profile.model, params, plain)
     modulus = np.abs(ellipticity)
     _add(table, "axis_ratio", _bounds((1 - modulus) / (1 + modulus)), u.one)
     axes = _axis_bounds(np.mod(np.angle(ellipticity) / 2, math.pi))
