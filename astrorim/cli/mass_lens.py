@@ -146,6 +146,16 @@ def analyse_lens(
     from astrorim.results import MassProfile, Reconstruction
 
     result = Reconstruction.read(path)
+    observation = result.observation
+    for name, given, own in (
+        ("z_lens", redshifts[0], observation.z_lens),
+        ("z_source", redshifts[1], observation.z_source),
+    ):
+        if given is None and own is None:
+            raise ValueError(
+                f"{name} is neither in the reconstruction nor given; write a table with the "
+                "columns lens_name, z_lens and z_source and pass it as --lens-metadata"
+            )
     profile = MassProfile.from_reconstruction(
         result,
         cosmology=options.cosmology,

@@ -71,8 +71,8 @@ def plot_mass(
     )  # fmt: skip
     cosmology = profile.cosmology.name or type(profile.cosmology).__name__
     figure.suptitle(
-        title.replace("$", r"\$") + rf"   $z_l$ = {profile.z_lens:g}, $z_s$ = "
-        f"{profile.z_source:g}, {cosmology}"
+        title.replace("$", r"\$") + rf"   $z_l$ = {profile.z_lens:.4g}, $z_s$ = "
+        f"{profile.z_source:.4g}, {cosmology}"
         + (
             rf", mass sheet $\lambda$ = {profile.mass_sheet:g}"
             if profile.mass_sheet != 1
@@ -186,7 +186,7 @@ def _small_compass(axes: Axes, profile: MassProfile, half: float) -> None:
     for label, sky in (("N", [0.0, 1.0]), ("E", [1.0, 0.0])):
         arrow = inverse @ sky
         arrow *= 0.13 * half / np.hypot(*arrow)
-        start = np.array([0.78, 0.78]) * half
+        start = np.array([0.76, 0.72]) * half
         axes.annotate(
             "", xy=tuple(start + arrow), xytext=tuple(start),
             arrowprops={"arrowstyle": "-|>", "color": "white", "shrinkA": 0, "shrinkB": 0},
@@ -243,8 +243,9 @@ def _angular(axes: Axes, profile: MassProfile, angular: QTable) -> None:
     on_sky = profile.wcs is not None
     name = "position_angle" if on_sky else "image_angle"
     table = angular[np.argsort(angular[name].value)]
-    table = table[[*range(len(table)), 0]]
-    x = table[name].to_value(u.deg)
+    table = table[[-1, *range(len(table)), 0]]
+    x = table[name].to_value(u.deg).copy()
+    x[0] -= 360
     x[-1] += 360
     _band(
         axes,

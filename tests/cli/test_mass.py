@@ -74,6 +74,17 @@ def test_each_lens_has_its_files_and_the_run_a_report(astrorim, reconstructed, t
     assert not list(out.glob(".astrorim-*"))
 
 
+def test_missing_redshift_is_asked_for(astrorim, reconstructed, tmp_path):
+    from astrorim.results import Reconstruction
+
+    result = Reconstruction.read(reconstructed / "lensed_00000.asdf")
+    result.observation.z_source = None
+    result.write(tmp_path / "a.asdf")
+    outcome = astrorim("mass", "--reconstruction-dir", tmp_path, "--output-dir", tmp_path / "o")
+    assert outcome.status == 1
+    assert "z_source is neither in the reconstruction nor given" in outcome.err
+
+
 def test_names_are_escaped_in_the_report():
     page = mass_report({}, {"<b>x</b>": "a & b"}, {"command": "<script>"})
     assert "&lt;b&gt;x&lt;/b&gt;" in page
