@@ -30,6 +30,7 @@ __all__ = [
     "lensing_distances",
     "mass_inside",
     "resolve_cosmology",
+    "sis_velocity_dispersion",
 ]
 
 
@@ -270,3 +271,39 @@ def mass_inside(
     length = (radius.to(u.rad).value * d.lens).to(u.kpc)
     density = critical_surface_density(z_lens, z_source, cosmology)
     return (np.pi * length**2 * np.asarray(mean_convergence) * density).to(u.Msun)
+
+
+def sis_velocity_dispersion(
+    radius: u.Quantity,
+    *,
+    z_lens: float,
+    z_source: float,
+    cosmology: str | Cosmology = "Planck15",
+) -> u.Quantity:
+    r"""Velocity dispersion of the singular isothermal sphere of an Einstein radius.
+
+    :math:`\sigma = c \sqrt{\theta_E D_s / (4 \pi D_{ls})}`, with :math:`\theta_E` in
+    radians. It is a number of that model, not a measured stellar velocity dispersion.
+
+    Parameters
+    ----------
+    radius : `~astropy.units.Quantity`, (...)
+        Einstein radius.
+    z_lens, z_source : float
+        Redshifts; the source must lie behind the lens.
+    cosmology : str or `~astropy.cosmology.Cosmology`, optional
+        As for `resolve_cosmology`.
+
+    Returns
+    -------
+    `~astropy.units.Quantity`, (...)
+        km / s.
+
+    Raises
+    ------
+    ValueError
+        If ``z_source`` does not exceed ``z_lens``.
+    """
+    d = lensing_distances(z_lens, z_source, cosmology)
+    ratio = (d.source / d.lens_to_source).to_value(u.one)
+    return const.c.to(u.km / u.s) * np.sqrt(radius.to_value(u.rad) * ratio / (4 * np.pi))

@@ -18,7 +18,7 @@ from astrorim.cli.terminal import LOGGER, progress_bar
 from astrorim.exceptions import AstroRIMError
 
 if TYPE_CHECKING:
-    from astropy.units import Quantity
+    from astrorim.cli.mass_lens import MassOptions
 
 __all__ = ["add_parser", "read_redshifts", "run"]
 
@@ -37,12 +37,18 @@ def add_parser(commands: Subparsers) -> None:
         run,
         summary="turn reconstructions into masses",
         description=(
-            "Compute for each NAME.asdf that `astrorim reconstruct` wrote the effective\n"
-            "Einstein radius (arcsec; mean convergence 1 inside, of the whole model), the\n"
-            "critical surface density (solar masses per kpc2) and the Einstein mass (solar\n"
-            "masses), with 68 % bounds, and write masses.ecsv. Redshifts come from the\n"
-            "table, or else from the observation. The mass-sheet degeneracy is not in the\n"
-            "bounds."
+            "Compute for each NAME.asdf that `astrorim reconstruct` wrote Einstein radii\n"
+            "(arcsec, by the name of their definition), the Einstein mass (solar masses), the\n"
+            "critical surface density (solar masses per kpc2), convergence, mass and shape\n"
+            "against radius (arcsec, kpc) and angle, maps, and all critical curves and\n"
+            "caustics (arcsec), with 68 % bounds from the posterior\n"
+            "samples. The output directory receives NAME_mass.png and .pdf (six panels),\n"
+            "NAME_mass_maps.fits, NAME_mass_radial.ecsv, NAME_mass_angular.ecsv,\n"
+            "NAME_critical_curves.ecsv, NAME_mass.asdf with everything and NAME_mass.json;\n"
+            "masses.ecsv, mass_status.ecsv and report.html are about all lenses. Lenses that\n"
+            "are finished are skipped when the command is given again; those that fail do not\n"
+            "stop the others. Redshifts come from the table, or else from the observation.\n"
+            "The mass-sheet degeneracy is not in the bounds: see --mass-sheet."
         ),
         examples=(
             "  astrorim mass --reconstruction-dir results --lens-metadata lenses.csv \\\n"
@@ -56,7 +62,7 @@ def add_parser(commands: Subparsers) -> None:
         "--reconstruction-dir", type=existing_directory, required=True, metavar="DIR",
         help="what `astrorim reconstruct` wrote",
     )  # fmt: skip
-    add_output_dir(parser, "masses.ecsv")
+    add_output_dir(parser, "the files of each lens, masses.ecsv and report.html")
     parser.add_argument(
         "--lens-metadata", type=Path, metavar="CSV",
         help="table with columns lens_name, z_lens, z_source",
@@ -68,6 +74,14 @@ def add_parser(commands: Subparsers) -> None:
     )  # fmt: skip
     parser.add_argument("--H0", type=positive_number, help="Hubble constant, km/s/Mpc")
     parser.add_argument("--Om0", type=positive_number, help="matter density today")
+    parser.add_argument(
+        "--mass-sheet", type=positive_number, default=1.0, metavar="LAMBDA",
+        help="mass-sheet transformation: kappa becomes LAMBDA kappa + 1 - LAMBDA, which "
+        "changes neither image nor Einstein radius (default: 1, none)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--overwrite", action="store_true", help="analyse finished lenses again"
+    )
 
 
 def read_redshifts(path: Path) -> dict[str, tuple[float | None, float | None]]:
@@ -130,61 +144,111 @@ def run(args: argparse.Namespace) -> int:
     ValueError
         If the folder holds no reconstruction.
     """
-    from astropy.table import QTable
-
+    from astrorim.cli.mass_lens import MassOptions, analyse_lens, finished
     from astrorim.cosmology import resolve_cosmology
-    from astrorim.observation.unified_io import replacing
 
     cosmology = resolve_cosmology(args.cosmology, H0=args.H0, Om0=args.Om0)
     redshifts = read_redshifts(args.lens_metadata) if args.lens_metadata else {}
     files = sorted(args.reconstruction_dir.glob("*.asdf"))
+    files = [path for path in files if not path.name.endswith("_mass.asdf")]
     if not files:
         raise ValueError(
             f"--reconstruction-dir must hold NAME.asdf files, found none in "
             f"{args.reconstruction_dir}"
         )
-    rows: list[dict[str, Any]] = []
-    failed = 0
-    with progress_bar(len(files), "lens") as bar:
-        for path in files:
-            try:
-                rows.append(_row(path, redshifts, cosmology))
-            except (AstroRIMError, ValueError, OSError) as error:
-                LOGGER.error("%s: %s", path.stem, args.explain(error))
-                failed += 1
-            bar.update()
+    options = MassOptions(args.output_dir, cosmology, args.mass_sheet, args.overwrite)
+    documents: dict[str, dict[str, Any]] = {}
+    failures: dict[str, str] = {}
+    skipped = 0
     args.output_dir.mkdir(parents=True, exist_ok=True)
-    target = args.output_dir / "masses.ecsv"
-    if rows:
-        table = QTable(rows=rows, meta={"cosmology": str(cosmology.name or cosmology)})
-        with replacing(target, overwrite=True) as temporary:
-            table.write(temporary, format="ascii.ecsv")
-        print("\n".join(table.pformat(max_lines=-1, max_width=-1)))
-        print(target)
-    return int(failed > 0)
-
-
-def _row(
-    path: Path, redshifts: dict[str, tuple[float | None, float | None]], cosmology: Any
-) -> dict[str, Any]:
-    from astrorim.results import MassProfile, Reconstruction
-
-    result = Reconstruction.read(path)
-    z_lens, z_source = redshifts.get(result.name, redshifts.get(path.stem, (None, None)))
-    profile = MassProfile.from_reconstruction(
-        result, cosmology=cosmology, z_lens=z_lens, z_source=z_source
+    try:
+        with progress_bar(len(files), "lens") as bar:
+            for path in files:
+                given = redshifts.get(path.stem, (None, None))
+                try:
+                    document = finished(path, given, options)
+                    skipped += document is not None
+                    documents[path.stem] = document or analyse_lens(path, given, options)
+                except Exception as error:  # noqa: BLE001  (a bad lens costs only itself)
+                    failures[path.stem] = _reason(error, args)
+                    LOGGER.error("%s: %s", path.stem, failures[path.stem])
+                    LOGGER.debug("%s", error, exc_info=error)
+                bar.update()
+    finally:
+        _write_run(args.output_dir, documents, failures, options)
+    _print_masses(args.output_dir, documents)
+    print(
+        f"{len(documents) - skipped} analysed, {skipped} skipped, {len(failures)} failed; "
+        f"see {args.output_dir / 'report.html'}"
     )
-    row: dict[str, Any] = {
-        "name": result.name,
-        "z_lens": profile.z_lens,
-        "z_source": profile.z_source,
+    return int(bool(failures))
+
+
+def _reason(error: Exception, args: argparse.Namespace) -> str:
+    reason = args.explain(error)
+    known = isinstance(error, (AstroRIMError, OSError, ValueError))
+    return reason if known else f"{type(error).__name__}: {reason}"
+
+
+def _write_run(
+    directory: Path,
+    documents: dict[str, dict[str, Any]],
+    failures: dict[str, str],
+    options: MassOptions,
+) -> None:
+    """Tables of all lenses and the report, also of a run that was interrupted."""
+    import sys
+
+    import astropy.units as u
+    from astropy.table import QTable, Table
+
+    from astrorim import __version__
+    from astrorim.cli.mass_report import mass_report
+    from astrorim.observation.unified_io import replacing
+
+    name = str(options.cosmology.name or options.cosmology)
+    if documents:
+        rows: list[dict[str, Any]] = []
+        for document in documents.values():
+            row = {key: document[key] for key in ("name", "z_lens", "z_source")}
+            for quantity, entry in document["derived"].items():
+                for suffix, key in (("", "value"), ("_lower", "lower"), ("_upper", "upper")):
+                    if quantity == "critical_surface_density" and suffix:
+                        continue
+                    number = float("nan") if entry[key] is None else entry[key]
+                    row[quantity + suffix] = number * u.Unit(entry["unit"])
+            row["flags"] = " ".join(document["flags"])
+            rows.append(row)
+        table = QTable(rows=rows, meta={"cosmology": name, "mass_sheet": options.mass_sheet})
+        with replacing(directory / "masses.ecsv", overwrite=True) as temporary:
+            table.write(temporary, format="ascii.ecsv")
+    status = Table(
+        rows=[(k, "ok", "") for k in documents]
+        + [(k, "failed", v) for k, v in failures.items()],
+        names=["name", "status", "reason"],
+        dtype=[str, str, str],
+    )
+    with replacing(directory / "mass_status.ecsv", overwrite=True) as temporary:
+        status.write(temporary, format="ascii.ecsv")
+    provenance = {
+        "astrorim": __version__,
+        "command": " ".join(["astrorim", *sys.argv[1:]]),
+        "cosmology": str(options.cosmology),
+        "mass sheet lambda": f"{options.mass_sheet:g}",
     }
-    row |= _with_bounds("einstein_radius", profile)
-    row["critical_surface_density"] = profile.critical_surface_density
-    row |= _with_bounds("einstein_mass", profile)
-    return row
+    with replacing(directory / "report.html", overwrite=True) as temporary:
+        page = mass_report(documents, failures, provenance)
+        temporary.write_text(page, encoding="utf-8")
 
 
-def _with_bounds(name: str, profile: Any) -> dict[str, Quantity]:
-    lower, upper = getattr(profile, f"{name}_bounds")
-    return {name: getattr(profile, name), f"{name}_lower": lower, f"{name}_upper": upper}
+def _print_masses(directory: Path, documents: dict[str, dict[str, Any]]) -> None:
+    for document in documents.values():
+        radius, mass = (
+            document["derived"][key] for key in ("einstein_radius", "einstein_mass")
+        )
+        print(
+            f"{document['name']}: effective Einstein radius {radius['value']:.4f} arcsec, "
+            f"Einstein mass {mass['value']:.4g} solMass"
+        )
+    if documents:
+        print(directory / "masses.ecsv")

@@ -32,6 +32,8 @@ class MassProfileConverter(Converter):
             "lens": dict(obj.lens),
             "samples": dict(obj.samples),
             "cosmology": plain_tree(cosmology),
+            "mass_sheet": obj.mass_sheet,
+            "wcs": obj.wcs,
             "critical_surface_density": obj.critical_surface_density,
             "einstein_mass": obj.einstein_mass,
         }
@@ -47,6 +49,8 @@ class MassProfileConverter(Converter):
         return MassProfile(
             lens=dict(node["lens"]),
             samples=arrays_from_tree(node["samples"]),
+            mass_sheet=float(node.get("mass_sheet", 1.0)),
+            wcs=node.get("wcs"),
             cosmology=Cosmology.from_format(dict(node["cosmology"]), format="mapping"),
             **fields,
         )

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from astrorim.plotting.diagnostic import plot_reconstruction
-from astrorim.plotting.html import figure_to_png
+from astrorim.plotting.html import figure_to_pdf, figure_to_png
 
-__all__ = ["figure_to_png", "plot_reconstruction"]
+__all__ = ["figure_to_pdf", "figure_to_png", "plot_reconstruction"]

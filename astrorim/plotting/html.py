@@ -8,6 +8,7 @@ import io
 from typing import TYPE_CHECKING
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_pdf import FigureCanvasPdf
 
 from astrorim.plotting.diagnostic import plot_reconstruction
 from astrorim.results.parameter_table import ROWS
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from astrorim.results import Reconstruction
 
-__all__ = ["figure_to_png", "reconstruction_html"]
+__all__ = ["figure_to_pdf", "figure_to_png", "reconstruction_html"]
 
 
 def figure_to_png(figure: Figure, *, dpi: float = 130) -> bytes:
@@ -38,6 +39,25 @@ def figure_to_png(figure: Figure, *, dpi: float = 130) -> bytes:
     buffer = io.BytesIO()
     FigureCanvasAgg(figure)
     figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": "AstroRIM"})
+    return buffer.getvalue()
+
+
+def figure_to_pdf(figure: Figure) -> bytes:
+    """Render a figure that pyplot does not know, with lines and text as such.
+
+    Parameters
+    ----------
+    figure : `~matplotlib.figure.Figure`
+        The figure.
+
+    Returns
+    -------
+    bytes
+        A PDF file.
+    """
+    buffer = io.BytesIO()
+    FigureCanvasPdf(figure)
+    figure.savefig(buffer, format="pdf", metadata={"Creator": "AstroRIM"})
     return buffer.getvalue()
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from astrorim.results import Reconstruction
 
-__all__ = ["draw_summary", "format_interval"]
+__all__ = ["draw_summary", "format_interval", "parameter_lines"]
 
 _WIDTH = 52
 
@@ -46,8 +46,18 @@ def format_interval(value: float, lower: float, upper: float) -> str:
     return rf"${value:.{digits}f}$ [{lower:.{digits}f}, {upper:.{digits}f}]"
 
 
-def _lines(result: Reconstruction) -> list[tuple[str, str, bool]]:
-    """Symbol, text, and whether the data constrain it, for each of the nine."""
+def parameter_lines(result: Reconstruction) -> list[tuple[str, str, bool]]:
+    """Symbol, text, and whether the data constrain it, for each of the nine.
+
+    Parameters
+    ----------
+    result : Reconstruction
+        What to describe.
+
+    Returns
+    -------
+    list of (str, str, bool)
+    """
     absent = result.parameters.meta["unconstrained"]
     known = reported_values(result.lens)
     lines = []
@@ -101,7 +111,7 @@ def draw_summary(axes: Axes, result: Reconstruction) -> None:
         write(0.0, "   ".join(redshifts))
         y -= step
     y -= 0.015
-    for symbol, text, constrained in _lines(result):
+    for symbol, text, constrained in parameter_lines(result):
         colour = "black" if constrained else "0.45"
         write(0.0, symbol, color=colour)
         write(0.10, text, color=colour)

@@ -21,6 +21,7 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+import astropy.units as u
 import numpy as np
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "RADIUS_RANGE",
+    "check_radii",
     "critical_curve",
     "effective_einstein_radius",
     "mean_convergence_inside",
@@ -41,6 +43,32 @@ RADIUS_RANGE = (1e-3, 1e2)
 
 _NUM_ANGLES = 256
 _CHUNK = 100_000  # evaluations at a time: bounds the memory, not the result
+
+
+def check_radii(radii: u.Quantity) -> np.ndarray:
+    """Radii as a list of plain numbers.
+
+    Parameters
+    ----------
+    radii : `~astropy.units.Quantity`, (R,)
+        Angular radii.
+
+    Returns
+    -------
+    ndarray, (R,), arcsec
+
+    Raises
+    ------
+    ValueError
+        If they are not a list of positive angles.
+    """
+    radius = np.atleast_1d(u.Quantity(radii).to_value(u.arcsec)).astype(float)
+    if radius.ndim != 1 or not np.all(radius > 0):
+        raise ValueError(
+            f"radii must be a list of positive angles, got {radii!r}; for example "
+            "np.linspace(0.1, 3, 50) * u.arcsec"
+        )
+    return radius
 
 
 def _angles(number: int) -> np.ndarray:

@@ -15,23 +15,31 @@ from astropy.table import QTable
 from astrorim.cosmology import (
     check_redshifts,
     critical_surface_density,
+    lensing_distances,
     mass_inside,
     resolve_cosmology,
+    sis_velocity_dispersion,
 )
 from astrorim.results.apertures import (
     RADIUS_RANGE,
+    check_radii,
     critical_curve,
     effective_einstein_radius,
     mean_convergence_inside,
     ring_convergence,
 )
+from astrorim.results.critical_curves import CriticalCurves, find_critical_curves
 from astrorim.results.files import read_asdf, write_asdf
+from astrorim.results.mass_maps import MassMaps, make_maps
 from astrorim.results.parameter_table import bounds_from_samples
 
 if TYPE_CHECKING:
     from os import PathLike
     from pathlib import Path
 
+    from astropy.wcs import WCS
+
+    from astrorim.grid import SourceGrid
     from astrorim.interfaces import LensModel
     from astrorim.results.reconstruction import Reconstruction
 
@@ -70,6 +78,11 @@ class MassProfile:
         Effective Einstein radius, arcsec.
     einstein_radius_samples : `~astropy.units.Quantity`, (S,)
         The same for each sample, arcsec; NaN where there is none.
+    mass_sheet : float, optional
+        Factor lambda of a mass-sheet transformation
+        (`~astrorim.lensing.mass_sheet.MassSheetTransformed`); 1 for none.
+    wcs : `~astropy.wcs.WCS`, optional
+        Sky frame of the image, from which sky position angles come.
     critical_curve_radius : `~astropy.units.Quantity`
         Radius of the circle with the area inside the tangential critical curve, arcsec;
         NaN where it is not one closed curve around the lens.
@@ -90,6 +103,8 @@ class MassProfile:
     critical_curve_radius: u.Quantity
     samples: dict[str, np.ndarray] = field(default_factory=dict)
     einstein_radius_samples: u.Quantity = field(default_factory=lambda: [] * u.arcsec)
+    mass_sheet: float = 1.0
+    wcs: WCS | None = None
 
     def __post_init__(self) -> None:
         self.z_lens, self.z_source = check_redshifts(self.z_lens, self.z_source)
@@ -102,6 +117,7 @@ class MassProfile:
         cosmology: str | Cosmology = "Planck15",
         z_lens: float | None = None,
         z_source: float | None = None,
+        mass_sheet: float = 1.0,
     ) -> MassProfile:
         """Mass profile of a reconstructed lens.
 
@@ -113,6 +129,8 @@ class MassProfile:
             As for `~astrorim.cosmology.resolve_cosmology`.
         z_lens, z_source : float, optional
             Redshifts; the observation's by default.
+        mass_sheet : float, optional
+            Factor lambda of a mass-sheet transformation.
 
         Returns
         -------
@@ -133,6 +151,8 @@ class MassProfile:
             cosmology=cosmology,
             samples=result.samples,
             name=result.name,
+            mass_sheet=mass_sheet,
+            wcs=observation.wcs,
         )
 
     @classmethod
@@ -146,6 +166,8 @@ class MassProfile:
         cosmology: str | Cosmology = "Planck15",
         samples: Mapping[str, np.ndarray] | None = None,
         name: str = "lens",
+        mass_sheet: float = 1.0,
+        wcs: WCS | None = None,
     ) -> MassProfile:
         """Mass profile of a lens model.
 
@@ -164,6 +186,10 @@ class MassProfile:
             Posterior samples, in the declared units; a parameter without samples is held.
         name : str, optional
             Name of the lens.
+        mass_sheet : float, optional
+            Factor lambda of a mass-sheet transformation.
+        wcs : `~astropy.wcs.WCS`, optional
+            Sky frame of the image, for sky position angles.
 
         Returns
         -------
@@ -176,7 +202,7 @@ class MassProfile:
             the mean convergence reaches 1 nowhere.
         """
         z_lens, z_source = check_redshifts(z_lens, z_source)
-        model = _resolve(lens_model)
+        model = _resolve(lens_model, mass_sheet)
         lens = _plain_parameters(model, parameters)
         radius = effective_einstein_radius(model, _broadcast(lens, {}))[0]
         if not math.isfinite(radius):
@@ -204,6 +230,8 @@ class MassProfile:
             critical_curve_radius=math.sqrt(square) * u.arcsec,
             samples=chains,
             einstein_radius_samples=radii * u.arcsec,
+            mass_sheet=mass_sheet,
+            wcs=wcs.celestial if wcs is not None and wcs.has_celestial else None,
         )
 
     @property
@@ -238,6 +266,49 @@ class MassProfile:
         """Lower and upper 68 % bound of `einstein_mass`, (2,); NaN without samples."""
         return self._mass(self.einstein_radius_bounds, 1.0)
 
+    @property
+    def model(self) -> LensModel:
+        """The lens model, after the mass-sheet transformation if there is one."""
+        return _resolve(self.lens_model, self.mass_sheet)
+
+    @property
+    def sis_velocity_dispersion(self) -> u.Quantity:
+        """Velocity dispersion of the SIS of the same `einstein_radius`, km / s."""
+        return self._dispersion(self.einstein_radius)
+
+    @property
+    def sis_velocity_dispersion_bounds(self) -> u.Quantity:
+        """Lower and upper 68 % bound of `sis_velocity_dispersion`, (2,)."""
+        return self._dispersion(self.einstein_radius_bounds)
+
+    def _dispersion(self, radius: u.Quantity) -> u.Quantity:
+        return sis_velocity_dispersion(
+            radius, z_lens=self.z_lens, z_source=self.z_source, cosmology=self.cosmology
+        )
+
+    def to_kpc(self, radius: u.Quantity) -> u.Quantity:
+        """Length in the plane of the lens, kpc, of an angle."""
+        distance = lensing_distances(self.z_lens, self.z_source, self.cosmology).lens
+        return (radius.to_value(u.rad) * distance).to(u.kpc)
+
+    def critical_curves(self) -> CriticalCurves:
+        """All critical curves, caustics and cuts of the point estimate."""
+        return find_critical_curves(self.model, self.lens)
+
+    def maps(self, grid: SourceGrid) -> MassMaps:
+        """Maps of the point estimate on the pixels of a grid, with `wcs`, if it is theirs.
+
+        Parameters
+        ----------
+        grid : SourceGrid
+            The pixels, such as ``observation.grid``.
+
+        Returns
+        -------
+        MassMaps
+        """
+        return make_maps(self.model, self.lens, grid, self.wcs)
+
     def convergence_profile(self, radii: u.Quantity) -> QTable:
         r"""Convergence :math:`\kappa(R)`, averaged over circles about the lens.
 
@@ -257,7 +328,7 @@ class MassProfile:
         ValueError
             If a radius is not positive.
         """
-        radius = _check_radii(radii)
+        radius = check_radii(radii)
         rows = self._with_band(ring_convergence, radius)
         return QTable(
             [radius * u.arcsec, *(row * u.dimensionless_unscaled for row in rows)],
@@ -283,7 +354,7 @@ class MassProfile:
         ValueError
             If a radius is not positive.
         """
-        radius = _check_radii(radii)
+        radius = check_radii(radii)
         rows = self._with_band(mean_convergence_inside, radius)
         return QTable(
             [radius * u.arcsec, *(self._mass(radius * u.arcsec, row) for row in rows)],
@@ -294,7 +365,7 @@ class MassProfile:
         self, function: Callable[..., np.ndarray], radius: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Value, lower and upper bound of a function of radius: three times (R,)."""
-        model = _resolve(self.lens_model)
+        model = self.model
         value = function(model, _broadcast(self.lens, {}), radius[None])[0]
         if not self.samples:
             return value, np.full_like(value, np.nan), np.full_like(value, np.nan)
@@ -350,10 +421,15 @@ class MassProfile:
         )
 
 
-def _resolve(lens_model: str) -> LensModel:
+def _resolve(lens_model: str, mass_sheet: float = 1.0) -> LensModel:
     from astrorim.plugins import load_plugins
 
-    return load_plugins().lens_models.resolve(lens_model)
+    model = load_plugins().lens_models.resolve(lens_model)
+    if mass_sheet == 1:
+        return model
+    from astrorim.lensing.mass_sheet import MassSheetTransformed
+
+    return MassSheetTransformed(model, mass_sheet)
 
 
 def _plain_parameters(
@@ -378,13 +454,3 @@ def _broadcast(
     """Samples of every parameter, (S,); constant where none are given."""
     number = max((chain.size for chain in samples.values()), default=1)
     return {name: samples.get(name, np.full(number, value)) for name, value in lens.items()}
-
-
-def _check_radii(radii: u.Quantity) -> np.ndarray:
-    radius = np.atleast_1d(u.Quantity(radii).to_value(u.arcsec)).astype(float)
-    if radius.ndim != 1 or not np.all(radius > 0):
-        raise ValueError(
-            f"radii must be a list of positive angles, got {radii!r}; for example "
-            "np.linspace(0.1, 3, 50) * u.arcsec"
-        )
-    return radius

@@ -1,9 +1,14 @@
 from __future__ import annotations
 
+import json
+import shutil
+
 import pytest
-from astropy.table import QTable
+from astropy.table import QTable, Table
 
 from astrorim.cli.mass import read_redshifts
+from astrorim.cli.mass_lens import lens_paths
+from astrorim.cli.mass_report import mass_report
 
 
 def test_masses_have_units_and_bounds(astrorim, reconstructed, tmp_path):
@@ -34,6 +39,57 @@ def test_redshifts_of_the_observation_are_used(astrorim, reconstructed, tmp_path
     observation = Reconstruction.read(reconstructed / "lensed_00000.asdf").observation
     row = QTable.read(tmp_path / "masses.ecsv")[0]
     assert row["z_lens"] == pytest.approx(observation.z_lens)
+
+
+def test_each_lens_has_its_files_and_the_run_a_report(astrorim, reconstructed, tmp_path):
+    folder, out = tmp_path / "in", tmp_path / "out"
+    folder.mkdir()
+    shutil.copy(reconstructed / "lensed_00000.asdf", folder)
+    (folder / "broken.asdf").write_bytes(b"not a file of ours")
+    command = ("mass", "--reconstruction-dir", folder, "--output-dir", out)
+    outcome = astrorim(*command)
+    assert outcome.status == 1
+    assert "1 analysed, 0 skipped, 1 failed" in outcome.out
+    assert "broken: " in outcome.err
+    paths = lens_paths(out, "lensed_00000")
+    assert all(path.stat().st_size > 0 for path in paths.values())
+    page = (out / "report.html").read_text()
+    assert 'src="lensed_00000_mass.png"' in page
+    assert "broken" in page
+    assert "http" not in page.replace("http-equiv", "")
+    status = Table.read(out / "mass_status.ecsv")
+    assert dict(zip(status["name"], status["status"], strict=True)) == {
+        "lensed_00000": "ok", "broken": "failed",
+    }  # fmt: skip
+
+    # the same command goes on; another request, or a lost file, is done again
+    before = paths["png"].stat().st_mtime_ns
+    outcome = astrorim(*command)
+    assert "0 analysed, 1 skipped, 1 failed" in outcome.out
+    assert paths["png"].stat().st_mtime_ns == before
+    outcome = astrorim(*command, "--mass-sheet", 0.9)
+    assert "1 analysed, 0 skipped, 1 failed" in outcome.out
+    document = json.loads(paths["document"].read_text())
+    assert document["request"]["mass_sheet"] == 0.9
+    assert not list(out.glob(".astrorim-*"))
+
+
+def test_missing_redshift_is_asked_for(astrorim, reconstructed, tmp_path):
+    from astrorim.results import Reconstruction
+
+    result = Reconstruction.read(reconstructed / "lensed_00000.asdf")
+    result.observation.z_source = None
+    result.write(tmp_path / "a.asdf")
+    outcome = astrorim("mass", "--reconstruction-dir", tmp_path, "--output-dir", tmp_path / "o")
+    assert outcome.status == 1
+    assert "z_source is neither in the reconstruction nor given" in outcome.err
+
+
+def test_names_are_escaped_in_the_report():
+    page = mass_report({}, {"<b>x</b>": "a & b"}, {"command": "<script>"})
+    assert "&lt;b&gt;x&lt;/b&gt;" in page
+    assert "a &amp; b" in page
+    assert "<script>" not in page
 
 
 @pytest.mark.parametrize(
