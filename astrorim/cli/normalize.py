@@ -49,7 +49,10 @@ def add_parser(commands: Subparsers) -> None:
     )  # fmt: skip
     parser.add_argument("images", nargs="*", metavar="IMAGE", help="FITS or ASDF image")
     parser.add_argument(
-        "--input-dir", type=existing_directory, metavar="DIR", help="all FITS images of a folder"
+        "--input-dir",
+        type=existing_directory,
+        metavar="DIR",
+        help="all FITS images of a folder",
     )
     add_output_dir(parser, "the scaled images")
     parser.add_argument(

@@ -13,6 +13,7 @@ from astrorim.cli.arguments import in_options
 from astrorim.cli.jobs import LensJob
 from astrorim.cli.terminal import LOGGER, progress_bar
 from astrorim.exceptions import AstroRIMError, ObservationError
+from astrorim.preparation.records import record
 
 if TYPE_CHECKING:
     from astrorim.observation import LensObservation
@@ -129,7 +130,7 @@ def run_preparations(
     try:
         with progress_bar(len(jobs), "image") as bar:
             for job in jobs:
-                rows.append(_one(job, options, output_dir, ending, overwrite))
+                rows.append(_one(job, options, output_dir, ending, overwrite=overwrite))
                 bar.update()
     finally:
         if rows:
@@ -149,12 +150,12 @@ def run_preparations(
 
 def _kind(reason: str) -> str:
     """A reason without what only its own file has: paths and numbers."""
-    first = reason.split(";")[0].split("(")[0]
+    first = reason.split(";", maxsplit=1)[0].split("(", maxsplit=1)[0]
     return " ".join(word for word in first.split() if "/" not in word).strip()
 
 
 def _one(
-    job: LensJob, options: Preparation, output_dir: Path, ending: str, overwrite: bool
+    job: LensJob, options: Preparation, output_dir: Path, ending: str, *, overwrite: bool
 ) -> PreparationStatus:
     from astrorim.preparation import prepare
     from astrorim.results.files import file_stem
@@ -167,11 +168,13 @@ def _one(
             _check_finished(target, recipe, row)
             return row
         if target.exists() and target.samefile(job.image):
-            raise ObservationError(  # noqa: TRY301  (one place that reports)
+            raise ObservationError(
                 f"{str(target)!r} is the image itself; choose another --output-dir"
             )
         prepared = prepare(job.read(), options)
-        prepared.observation.meta[_RECIPE] = (recipe, "image and options of the preparation")
+        record(
+            prepared.observation.meta, _RECIPE, recipe, "image and options of the preparation"
+        )
         _write(prepared.observation, target)
     except Exception as error:  # noqa: BLE001  (a bad file must cost only itself)
         row.status, row.reason = "failed", in_options(error)
@@ -209,8 +212,8 @@ def _check_finished(target: Path, recipe: str, row: PreparationStatus) -> None:
     finished = LensObservation.read(target)
     if finished.meta.get(_RECIPE) != recipe:
         raise ObservationError(
-            f"{target.name!r} in the output directory was made from another image or with other "
-            "options; choose another --output-dir or pass --overwrite"
+            f"{target.name!r} in the output directory was made from another image or with "
+            "other options; choose another --output-dir or pass --overwrite"
         )
     row.status, row.reason = "skipped", "finished earlier; --overwrite does it again"
     row.shape = "{} x {}".format(*finished.shape)

@@ -119,12 +119,15 @@ def add_preparation_options(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     group.add_argument(
         "--sky-radius", type=positive_number, metavar="ARCSEC",
-        help="leave this radius about the lens out of the sky (default: a quarter of the frame)",
+        help="radius about the lens that is no sky (default: a quarter of the frame)",
     )  # fmt: skip
     group.add_argument(
         "--noise-source", choices=NOISE_SOURCES, default="auto",
         help="where the noise map comes from (default: auto, the best that is possible)",
     )  # fmt: skip
+    group.add_argument(
+        "--cosmic-rays", action="store_true", help="find and mask hits of cosmic rays"
+    )
     group.add_argument("--weight", metavar="FILE", help="weight map")
     group.add_argument(
         "--weight-type", choices=WEIGHT_TYPES, help="what the numbers of the weight map are"
@@ -188,6 +191,7 @@ def _preparation(args: argparse.Namespace) -> Preparation:
         weight=args.weight,
         weight_type=args.weight_type,
         pixel_scale=args.resample,
+        cosmic_rays=args.cosmic_rays,
     )
 
 

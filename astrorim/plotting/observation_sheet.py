@@ -21,13 +21,11 @@ _PANEL = 2.4
 _FONT = 7.5
 
 
-def plot_observations(
-    observations: Sequence[LensObservation], *, columns: int = 5
-) -> Figure:
+def plot_observations(observations: Sequence[LensObservation], *, columns: int = 5) -> Figure:
     """Draw observations, each with an asinh stretch that is linear up to its noise.
 
-    Masked pixels are grey. Titles say name and band, and below them shape, pixel scale and
-    median noise.
+    Masked pixels are grey. Titles say name and band, and below them shape and pixel scale, and
+    the median noise.
 
     Parameters
     ----------
@@ -50,7 +48,7 @@ def plot_observations(
         raise ValueError("observations must hold an observation, got none")
     columns = min(columns, len(observations))
     rows = math.ceil(len(observations) / columns)
-    figure = Figure(figsize=(_PANEL * columns, (_PANEL + 0.45) * rows), layout="constrained")
+    figure = Figure(figsize=(_PANEL * columns, (_PANEL + 0.6) * rows), layout="constrained")
     panels = np.atleast_1d(figure.subplots(rows, columns, squeeze=False)).ravel()
     for axes in panels[len(observations) :]:
         axes.set_visible(False)
@@ -73,8 +71,8 @@ def plot_observations(
         axes.set_yticks([])
         title = " ".join(filter(None, [observation.name or "", observation.band or ""]))
         ny, nx = observation.shape
-        facts = f"{ny} x {nx} at {observation.grid.pixel_scale:.4g}\""
+        facts = f'{ny} x {nx} at {observation.grid.pixel_scale:.4g}"'
         if noise is not None:
-            facts += f", noise {noise:.3g} {observation.unit}"
+            facts += f"\nnoise {noise:.3g} {observation.unit}"
         axes.set_title(f"{title}\n{facts}", fontsize=_FONT)
     return figure

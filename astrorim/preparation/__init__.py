@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from astrorim.preparation.calibration import calibrate, combine_calibration_frames
+from astrorim.preparation.dithers import combine_dithers
 from astrorim.preparation.normalization import denormalize, normalize
 from astrorim.preparation.recipe import Preparation, PreparedLens, prepare
 from astrorim.preparation.resampling import resample
@@ -11,6 +13,9 @@ __all__ = [
     "Preparation",
     "PreparedLens",
     "SkyEstimate",
+    "calibrate",
+    "combine_calibration_frames",
+    "combine_dithers",
     "denormalize",
     "estimate_sky",
     "normalize",

@@ -68,7 +68,9 @@ def find_lens(
     # a masked core is filled from around it
     weight = gaussian_filter(usable.astype(np.float64), width)
     smooth = gaussian_filter(data, width) / np.maximum(weight, 0.05)
-    score = np.where(distance < reach, smooth * np.exp(-0.5 * (2 * distance / reach) ** 2), -1.0)
+    score = np.where(
+        distance < reach, smooth * np.exp(-0.5 * (2 * distance / reach) ** 2), -1.0
+    )
     row, column = (int(i) for i in np.unravel_index(int(np.argmax(score)), score.shape))
     half = _BOX // 2
     low_row, low_column = max(row - half, 0), max(column - half, 0)

@@ -11,6 +11,7 @@ from astropy.nddata import StdDevUncertainty
 
 from astrorim.exceptions import AstroRIMWarning, ObservationError
 from astrorim.interfaces.normalizer import LinearScaling
+from astrorim.preparation.records import record
 from astrorim.quantities import parse_unit
 
 if TYPE_CHECKING:
@@ -76,20 +77,20 @@ def normalize(
     if frame.has_noise and not clip:
         noise = StdDevUncertainty(np.asarray(frame.noise, dtype=np.float64) / scaling.scale)
     meta = frame.meta.copy()
-    meta["NORMOFF"] = (scaling.offset, "offset that was taken off")
-    meta["NORMSCAL"] = (scaling.scale, "scale that was divided by")
-    meta["NORMUNIT"] = (frame.unit.to_string(), "unit before")
-    meta["NORMNAME"] = (normalizer.name, "normalizer")
+    record(meta, "NORMOFF", scaling.offset, "offset that was taken off")
+    record(meta, "NORMSCAL", scaling.scale, "scale that was divided by")
+    record(meta, "NORMUNIT", frame.unit.to_string(), "unit before")
+    record(meta, "NORMNAME", normalizer.name, "normalizer")
     if clip:
         outside = np.count_nonzero((data < 0) | (data > 1)) / data.size
         warnings.warn(
-            f"clipping cut off {outside:.1%} of the pixels; the image is not linear in flux any "
-            "more: for display and detection only",
+            f"clipping cut off {outside:.1%} of the pixels; the image is not linear in flux "
+            "any more: for display and detection only",
             AstroRIMWarning,
             stacklevel=2,
         )
         data = np.clip(data, 0.0, 1.0)
-        meta["NORMCLIP"] = (True, "clipped: not linear, display only")
+        record(meta, "NORMCLIP", True, "clipped: not linear, display only")
     return type(frame)(
         data,
         unit=u.dimensionless_unscaled,

@@ -11,15 +11,18 @@ import numpy as np
 from astropy.coordinates import SkyCoord
 
 from astrorim.exceptions import AstroRIMWarning, ObservationError
+from astrorim.observation.masking import cosmic_ray_mask
 from astrorim.observation.separate_files import Companion, load_weight
 from astrorim.preparation.centring import core_is_saturated, find_lens, offset_arcsec
 from astrorim.preparation.noise_model import (
+    electrons_per_unit,
     noise_from_header,
     noise_from_sky,
     num_exposures,
     read_noise,
     removed_sky,
 )
+from astrorim.preparation.records import record
 from astrorim.preparation.resampling import resample
 from astrorim.preparation.sky import SkyEstimate, estimate_sky, subtract_sky
 from astrorim.preparation.weights import noise_from_weight, weight_type_of
@@ -41,6 +44,13 @@ _WORKING_SIDE = 600
 
 _SUBTRACTED = ("BGSUB", "SKYSUB", "BACKSUB", "BKGSUB")
 _OFF_CENTRE = 0.15
+_SIGNIFICANT = 3.0
+_GRADIENT = 0.5
+"""Halo in the sky, in scatters of a pixel, that is worth saying."""
+
+_FINE_PIXELS = 0.6
+"""Correlation of neighbours above which pixels are finer than the detector's."""
+
 _WRONG_SCALE = 3.0
 
 
@@ -57,7 +67,8 @@ class Preparation:
         a place on the sky. The middle of the cutout is the nearest pixel: nothing is
         interpolated.
     sky : {"auto", "subtract", "keep"}, optional
-        ``auto`` subtracts it unless the file says that this was done.
+        ``auto`` subtracts it where it differs from zero by more than three errors, unless
+        the file says that this was done.
     sky_radius : float, optional
         Radius about the lens that is left out of the sky, arcsec.
     noise_source : {"auto", "file", "header", "sky+photons", "sky"}, optional
@@ -73,6 +84,8 @@ class Preparation:
         What its numbers are, where its extension's name does not say.
     pixel_scale : str or `~astropy.units.Quantity`, optional
         Side of the new pixels; the pixels stay as they are by default.
+    cosmic_rays : bool, optional
+        Whether hits of cosmic rays are found and masked.
 
     Raises
     ------
@@ -90,6 +103,7 @@ class Preparation:
     weight: Companion | None = None
     weight_type: str | None = None
     pixel_scale: str | u.Quantity | None = None
+    cosmic_rays: bool = False
 
     def __post_init__(self) -> None:
         for name, value, known in (
@@ -97,7 +111,9 @@ class Preparation:
             ("sky", self.sky, SKY_MODES),
         ):
             if value not in known:
-                raise ObservationError(f"{name} must be one of {', '.join(known)}, got {value!r}")
+                raise ObservationError(
+                    f"{name} must be one of {', '.join(known)}, got {value!r}"
+                )
         if isinstance(self.centre, str) and self.centre not in ("auto", "frame"):
             raise ObservationError(
                 f"centre must be 'auto', 'frame', (column, row) or a SkyCoord, got "
@@ -169,6 +185,8 @@ def prepare(observation: LensObservation, options: Preparation | None = None) ->
         notes.advice.append(
             "the lens's core is saturated: its brightest pixels are equal; mask them"
         )
+    if options.cosmic_rays:
+        observation = _without_cosmic_rays(observation, notes)
     result, sky = _without_sky(observation, centre, options, notes)
     result, noise = _with_noise(result, sky, options, notes)
     result = _cut(result, centre, options, notes)
@@ -180,12 +198,21 @@ def prepare(observation: LensObservation, options: Preparation | None = None) ->
             f"which correlates neighbours by {result.meta['NEIGHCOR']:.3f} more"
         )
     _check_frame(result, notes)
-    result.meta["NOISEMAP"] = (noise, "where the noise map comes from")
+    record(result.meta, "NOISEMAP", noise, "where the noise map comes from")
     if sky is not None:
-        result.meta["SKYCORR"] = (sky.correlation, "noise correlation before resampling")
+        record(result.meta, "SKYCORR", sky.correlation, "noise correlation before resampling")
     result.check()
     missing = ("psf",) if result.psf is None else ()
     return PreparedLens(result, sky, noise, tuple(notes.steps), tuple(notes.advice), missing)
+
+
+def _without_cosmic_rays(observation: LensObservation, notes: _Notes) -> LensObservation:
+    hits = cosmic_ray_mask(observation)
+    result = observation.copy()
+    old = np.zeros(hits.shape, bool) if result.mask is None else np.asarray(result.mask)
+    result.mask = old | hits
+    notes.steps.append(f"{int(hits.sum())} pixels masked as hits of cosmic rays")
+    return result
 
 
 def _centre_of(
@@ -219,8 +246,8 @@ def _centre_of(
     far = np.hypot(x, y) > _OFF_CENTRE * min(observation.grid.field_of_view) / 2
     if options.size is None and far:
         notes.advice.append(
-            f"the lens is {np.hypot(x, y):.2f} arcsec from the frame's centre; pass size= to cut "
-            "the frame about it"
+            f"the lens is {np.hypot(x, y):.2f} arcsec from the frame's centre; pass size= to "
+            "cut the frame about it"
         )
     return centre
 
@@ -255,8 +282,15 @@ def _without_sky(
         bool(observation.meta.get(key)) for key in _SUBTRACTED
     )
     value = f"{sky.level:.4g} +- {sky.error:.2g} {observation.unit} per pixel"
-    if options.sky == "keep" or (options.sky == "auto" and subtracted):
-        notes.steps.append(f"sky of {value} measured and kept")
+    if abs(sky.gradient) > _GRADIENT * sky.sigma:
+        notes.advice.append(
+            f"the sky brightens by {sky.gradient:.3g} {observation.unit} per pixel towards the "
+            "lens, whose halo fills the frame: its level is that uncertain; use a larger frame"
+        )
+    zero = abs(sky.level) <= _SIGNIFICANT * sky.error
+    if options.sky == "keep" or (options.sky == "auto" and (subtracted or zero)):
+        why = "consistent with none, " if zero else ""
+        notes.steps.append(f"sky of {value} measured, {why}and kept")
         return observation, sky
     notes.steps.append(f"sky of {value} taken off ({sky.num_pixels} blank pixels)")
     return subtract_sky(observation, sky), sky
@@ -348,8 +382,6 @@ def _from_header(observation: LensObservation, options: Preparation) -> Any:
     if electrons is None:
         electrons = removed_sky(observation)
     if electrons is None and "SKYLEVEL" in observation.meta:
-        from astrorim.preparation.noise_model import electrons_per_unit
-
         electrons = max(observation.meta["SKYLEVEL"] * electrons_per_unit(observation), 0.0)
     if noise is None or electrons is None:
         what = "read noise" if noise is None else "sky level"
@@ -372,10 +404,14 @@ def _compare_with_sky(
         f"the blank sky scatters by {ratio:.2f} times the noise map, neighbours correlate by "
         f"{sky.correlation:.2f}"
     )
-    if not 1 / _WRONG_SCALE < ratio < _WRONG_SCALE:
+    if sky.correlation > _FINE_PIXELS and ratio < 1:
+        notes.steps.append(
+            "pixels are finer than the detector's, and scatter less than the noise map has it"
+        )
+    elif not 1 / _WRONG_SCALE < ratio < _WRONG_SCALE:
         notes.advice.append(
-            f"the noise map ({words}) and the blank sky differ by a factor of {ratio:.3g}: is it "
-            "floored, in another unit, or another kind of map (uncertainty_type=)?"
+            f"the noise map ({words}) and the blank sky differ by a factor of {ratio:.3g}: "
+            "is it floored, in another unit, or another kind of map (uncertainty_type=)?"
         )
 
 
@@ -402,7 +438,9 @@ def _cut(
     ny, nx = observation.shape
     column, row = (round(c - 0.5 * (size % 2 == 0)) for c in centre)
     low_row, low_column = row - (size - 1) // 2, column - (size - 1) // 2
-    inside = low_row >= 0 and low_column >= 0 and low_row + size <= ny and low_column + size <= nx
+    inside = (
+        low_row >= 0 and low_column >= 0 and low_row + size <= ny and low_column + size <= nx
+    )
     if not inside:
         largest = 2 * min(column, row, nx - 1 - column, ny - 1 - row) + 1
         raise ObservationError(
@@ -433,7 +471,9 @@ def _check_frame(observation: LensObservation, notes: _Notes) -> None:
     rows, columns = np.indices(observation.shape)
     ny, nx = observation.shape
     distance = np.hypot(rows - (ny - 1) / 2, columns - (nx - 1) / 2)
-    labels = np.unique(found.segments[(distance < 0.7 * min(ny, nx) / 2) & (found.segments > 0)])
+    labels = np.unique(
+        found.segments[(distance < 0.7 * min(ny, nx) / 2) & (found.segments > 0)]
+    )
     edge = np.zeros(observation.shape, bool)
     edge[[0, -1], :] = edge[:, [0, -1]] = True
     if np.isin(found.segments[edge], labels).any() and labels.size:

@@ -16,12 +16,13 @@ import numpy as np
 from astropy.nddata import StdDevUncertainty
 
 from astrorim.exceptions import ObservationError
+from astrorim.preparation.records import record
 from astrorim.quantities import parse_pixel_scale
 
 if TYPE_CHECKING:
     from astrorim.observation import LensObservation
 
-__all__ = ["coverage", "resample"]
+__all__ = ["coverage", "is_surface_brightness", "resample"]
 
 
 def coverage(num_input: int, ratio: float) -> np.ndarray:
@@ -91,7 +92,7 @@ def resample(observation: LensObservation, pixel_scale: str | u.Quantity) -> Len
             f"pixel_scale={new:.4g} leaves {len(rows)} x {len(columns)} pixels; at least "
             "five on a side are needed"
         )
-    factor = ratio**-2 if _is_surface_brightness(observation.unit) else 1.0
+    factor = ratio**-2 if is_surface_brightness(observation.unit) else 1.0
     good = observation.good
     data = np.where(good, observation.data, 0.0).astype(np.float64)
     bad = rows @ (~good).astype(float) @ columns.T > 1e-9
@@ -108,8 +109,8 @@ def resample(observation: LensObservation, pixel_scale: str | u.Quantity) -> Len
     if attributes["pixel_scale"] is not None:
         attributes["pixel_scale"] = new
     meta = observation.meta.copy()
-    meta["NEIGHCOR"] = (_neighbour_correlation(rows), "correlation that resampling gave")
-    meta["RESAMPLE"] = (ratio, "side of a pixel in original pixels")
+    record(meta, "NEIGHCOR", _neighbour_correlation(rows), "correlation that resampling gave")
+    record(meta, "RESAMPLE", ratio, "side of a pixel in original pixels")
     return type(observation)(
         (factor * (rows @ data @ columns.T)).astype(observation.data.dtype),
         unit=observation.unit,
@@ -121,7 +122,19 @@ def resample(observation: LensObservation, pixel_scale: str | u.Quantity) -> Len
     )
 
 
-def _is_surface_brightness(unit: u.UnitBase) -> bool:
+def is_surface_brightness(unit: u.UnitBase) -> bool:
+    """Whether an image in this unit keeps its values when pixels change their size.
+
+    Parameters
+    ----------
+    unit : `~astropy.units.UnitBase`
+        Of an image, for example MJy/sr.
+
+    Returns
+    -------
+    bool
+        False for fluxes per pixel.
+    """
     return any(
         base.is_equivalent(u.rad) and power < 0
         for base, power in zip(

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from astrorim.exceptions import ObservationError
+from astrorim.observation.detection import central_distance
 from astrorim.observation.sky_noise import blank_sky, measure_sky
+from astrorim.preparation.records import record
 
 if TYPE_CHECKING:
     from astrorim.observation import LensObservation
@@ -26,7 +28,11 @@ class SkyEstimate:
     level : float, flux
         Per pixel; the faintest light of the lens's halo is part of it.
     error : float, flux
-        Standard error of ``level``, the correlation of neighbouring pixels included.
+        Standard error of ``level``, the correlation of neighbouring pixels included, and
+        ``gradient`` added in quadrature.
+    gradient : float, flux
+        How much brighter the inner half of the blank pixels is than the outer half: the
+        halo of the lens, which the level is not free of.
     sigma : float, flux
         Scatter of a pixel.
     correlation : float
@@ -39,6 +45,7 @@ class SkyEstimate:
 
     level: float
     error: float
+    gradient: float
     sigma: float
     correlation: float
     noise_ratio: float | None
@@ -83,12 +90,16 @@ def estimate_sky(
     values = np.asarray(observation.data[blank], dtype=np.float64)
     estimator = BiweightLocationBackground(sigma_clip=SigmaClip(sigma=3.0))
     level = float(estimator(values))
+    distance = central_distance(observation)[blank]
+    inner = distance < np.median(distance)
+    gradient = float(estimator(values[inner]) - estimator(values[~inner]))
     # noise of the sum: white noise plus the pairs that are correlated
     inflation = max(float(noise.correlation.sum()), 1.0)
     error = noise.sigma * math.sqrt(inflation / values.size)
     return SkyEstimate(
         level=level,
-        error=error,
+        error=math.hypot(error, gradient),
+        gradient=gradient,
         sigma=noise.sigma,
         correlation=noise.neighbour_correlation,
         noise_ratio=noise.noise_ratio,
@@ -126,6 +137,6 @@ def subtract_sky(observation: LensObservation, sky: SkyEstimate) -> LensObservat
         )
     result = observation.copy()
     result.data = (observation.data - sky.level).astype(observation.data.dtype)
-    result.meta["SKYLEVEL"] = (sky.level, "sky taken off, unit of the image")
-    result.meta["SKYERR"] = (sky.error, "standard error of the sky, unit of the image")
+    record(result.meta, "SKYLEVEL", sky.level, "sky taken off, unit of the image")
+    record(result.meta, "SKYERR", sky.error, "standard error of the sky, unit of the image")
     return result
