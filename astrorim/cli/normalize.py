@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import warnings
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from astrorim.cli.arguments import (
     Subparsers,
@@ -14,7 +16,11 @@ from astrorim.cli.arguments import (
 )
 from astrorim.cli.reconstruct import add_observation_options, jobs_of, read_options
 from astrorim.cli.terminal import LOGGER, progress_bar
-from astrorim.exceptions import AstroRIMError, ObservationError
+from astrorim.exceptions import AstroRIMError, AstroRIMWarning, ObservationError
+
+if TYPE_CHECKING:
+    from astrorim.cli.jobs import LensJob
+    from astrorim.interfaces import Normalizer
 
 __all__ = ["add_parser", "run"]
 
@@ -108,18 +114,21 @@ def run(args: argparse.Namespace) -> int:
     return int(failed > 0)
 
 
-def _one(job: object, normalizer: object, args: argparse.Namespace, target: Path) -> None:
+def _one(job: LensJob, normalizer: Normalizer, args: argparse.Namespace, target: Path) -> None:
     from astrorim.observation import write_fits
     from astrorim.preparation.normalization import normalize
 
     if target.exists():
-        if target.samefile(job.image):  # type: ignore[attr-defined]
+        if target.samefile(job.image):
             raise ObservationError(
                 f"{str(target)!r} is the image itself; choose another --output-dir"
             )
         if not args.overwrite:
             LOGGER.info("%s: finished earlier; --overwrite does it again", target.stem)
             return
-    observation = job.read()  # type: ignore[attr-defined]
-    result = normalize(observation, normalizer, size=args.target_size, clip=args.clip)  # type: ignore[arg-type]
+    observation = job.read()
+    with warnings.catch_warnings():
+        # `run` has said what clipping means, once
+        warnings.simplefilter("ignore", AstroRIMWarning)
+        result = normalize(observation, normalizer, size=args.target_size, clip=args.clip)
     write_fits(result, target, overwrite=True)

@@ -221,7 +221,11 @@ def blank_sky(
 
 
 def measure_sky(
-    observation: LensObservation, exclude_radius: float | None = None, *, max_lag: int = 4
+    observation: LensObservation,
+    exclude_radius: float | None = None,
+    *,
+    max_lag: int = 4,
+    found: Detections | None = None,
 ) -> SkyNoise:
     """Measure scatter and correlation of the blank sky around a lens.
 
@@ -240,6 +244,8 @@ def measure_sky(
         Arcsec; by default half of the smaller half side.
     max_lag : int, optional
         Largest lag of the correlation, pixels.
+    found : Detections, optional
+        Objects of this image, where they are known already.
 
     Returns
     -------
@@ -254,7 +260,7 @@ def measure_sky(
     """
     if not max_lag > 0:
         raise ValueError(f"max_lag must be positive, got {max_lag}")
-    found = detect_objects(observation)
+    found = found or detect_objects(observation)
     blank = blank_sky(observation, exclude_radius, found=found)
     number = int(np.count_nonzero(blank))
     if number < _MIN_PIXELS:

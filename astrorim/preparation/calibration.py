@@ -111,11 +111,12 @@ def calibrate(
         Electrons per adu.
     read_noise : str or `~astropy.units.Quantity`
         Electrons.
-    bias, dark, flat : `~astropy.nddata.CCDData`, optional
-        Of the frame's shape; the dark without its bias, of any exposure; the flat is
-        divided by its mean.
+    bias, dark : `~astropy.nddata.CCDData`, optional
+        Of the frame's shape, adu; the dark without its bias, of any exposure.
     dark_exposure : str or `~astropy.units.Quantity`, optional
         Exposure time of the dark; needed with it.
+    flat : `~astropy.nddata.CCDData`, optional
+        Of the frame's shape; it is divided by its mean.
     reject_cosmic_rays : bool, optional
         Whether hits are looked for and masked.
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import astropy.units as u
 import numpy as np
 from astropy.nddata import StdDevUncertainty
 
@@ -103,8 +104,8 @@ def combine_dithers(
     smooth = uniform_filter(np.where(empty, 0.0, variance), 5) / np.maximum(inside, 1e-9)
     attributes = first.attributes() | {"psf": _mean_psf(exposures, weights)}
     attributes["pixel_scale"] = None
-    times = [e.exposure for e in exposures]
-    attributes["exposure"] = None if None in times else sum(times[1:], start=times[0])
+    seconds = [e.exposure.to_value(u.s) for e in exposures if e.exposure is not None]
+    attributes["exposure"] = sum(seconds) * u.s if len(seconds) == len(exposures) else None
     meta = first.meta.copy()
     record(meta, "NCOMBINE", len(exposures), "exposures combined")
     record(
@@ -158,15 +159,11 @@ def _project(
 def _mean_psf(
     exposures: Sequence[LensObservation], weights: Sequence[float]
 ) -> np.ndarray | None:
-    stamps = [e.psf for e in exposures]
-    if any(stamp is None for stamp in stamps):
+    stamps = [e.psf for e in exposures if e.psf is not None]
+    if len(stamps) < len(exposures):
         return None
-    if (
-        len(
-            {(np.shape(s), e.psf_supersampling) for s, e in zip(stamps, exposures, strict=True)}
-        )
-        > 1
-    ):
+    kinds = {(s.shape, e.psf_supersampling) for s, e in zip(stamps, exposures, strict=True)}
+    if len(kinds) > 1:
         return None
     return np.average(np.array(stamps), axis=0, weights=weights)
 

@@ -20,6 +20,8 @@ from astrorim.preparation.records import record
 from astrorim.quantities import parse_pixel_scale
 
 if TYPE_CHECKING:
+    from astropy.wcs import WCS
+
     from astrorim.observation import LensObservation
 
 __all__ = ["coverage", "is_surface_brightness", "resample"]
@@ -105,7 +107,17 @@ def resample(observation: LensObservation, pixel_scale: str | u.Quantity) -> Len
     attributes = observation.attributes()
     if observation.psf is not None:
         attributes |= _psf_on(observation.psf, observation.psf_supersampling, ratio)
-    wcs = None if observation.wcs is None else _scaled_wcs(observation, ratio, rows, columns)
+    wcs = (
+        None
+        if observation.wcs is None
+        else _scaled_wcs(
+            observation.wcs,
+            ratio,
+            shape=observation.shape,
+            rows=len(rows),
+            columns=len(columns),
+        )
+    )
     if attributes["pixel_scale"] is not None:
         attributes["pixel_scale"] = new
     meta = observation.meta.copy()
@@ -170,17 +182,17 @@ def _psf_on(psf: np.ndarray, supersampling: int, ratio: float) -> dict[str, obje
 
 
 def _scaled_wcs(
-    observation: LensObservation, ratio: float, rows: np.ndarray, columns: np.ndarray
-) -> object:
-    if observation.wcs.sip is not None or observation.wcs.cpdis1 is not None:
+    wcs: WCS, ratio: float, *, shape: tuple[int, ...], rows: int, columns: int
+) -> WCS:
+    if wcs.sip is not None or wcs.cpdis1 is not None:
         raise ObservationError(
             "an image with a distorted WCS cannot be resampled to aligned pixels; drizzle it "
             "first"
         )
-    wcs = observation.wcs.deepcopy()
+    wcs = wcs.deepcopy()
     starts = [
-        (n - len(weights) * ratio) / 2
-        for n, weights in ((observation.shape[1], columns), (observation.shape[0], rows))
+        (before - after * ratio) / 2
+        for before, after in ((shape[1], columns), (shape[0], rows))
     ]
     # FITS pixels begin at 0.5
     wcs.wcs.crpix = [

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from astrorim.exceptions import ObservationError
-from astrorim.observation.detection import central_distance
+from astrorim.observation.detection import central_distance, detect_objects
 from astrorim.observation.sky_noise import blank_sky, measure_sky
 from astrorim.preparation.records import record
 
@@ -85,8 +85,9 @@ def estimate_sky(
     from astropy.stats import SigmaClip
     from photutils.background import BiweightLocationBackground
 
-    noise = measure_sky(observation, exclude_radius)
-    blank = blank_sky(observation, exclude_radius)
+    found = detect_objects(observation)
+    noise = measure_sky(observation, exclude_radius, found=found)
+    blank = blank_sky(observation, exclude_radius, found=found)
     values = np.asarray(observation.data[blank], dtype=np.float64)
     estimator = BiweightLocationBackground(sigma_clip=SigmaClip(sigma=3.0))
     level = float(estimator(values))

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from astropy.io import fits
 
 from astrorim.exceptions import ObservationError
 from astrorim.observation import LensObservation, ObservationSet, bands_of
@@ -17,7 +18,10 @@ def test_euclid_bands_have_their_own_psf_noise_and_frame(shared_data):
     assert bands["NIR_H"].psf.shape == (33, 33)
     assert np.median(bands["VIS"].noise) != np.median(bands["NIR_H"].noise)
     assert bands.centre("VIS").separation(bands.centre("NIR_H")).arcsec < 0.2
-    assert list(ObservationSet.read(path, unit="adu", bands=["NIR_H", "VIS"])) == ["NIR_H", "VIS"]
+    assert list(ObservationSet.read(path, unit="adu", bands=["NIR_H", "VIS"])) == [
+        "NIR_H",
+        "VIS",
+    ]
     with pytest.raises(ObservationError, match="there is no band 'U'; available: DES_G"):
         ObservationSet.read(path, unit="adu", bands=["U"])
 
@@ -33,7 +37,7 @@ def test_set_of_files(shared_data):
 def test_exposures_of_one_file(write_image):
     image = np.eye(9)
     path = write_image(
-        (None, None, None), (image, {"EXTVER": 1}, "SCI"), (image, {"EXTVER": 2}, "SCI")
+        (None, None, None), (image, None, "SCI"), (image, fits.Header({"EXTVER": 2}), "SCI")
     )
     assert bands_of(path) == {"SCI": 1, "SCI_2": 2}
 

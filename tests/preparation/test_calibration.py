@@ -38,9 +38,7 @@ def ccd(data):
 def masters(rng, truth):
     _, response = truth
     none = np.zeros(SHAPE)
-    bias = combine_calibration_frames(
-        [ccd(raw(rng, none)) for _ in range(25)], kind="bias"
-    )
+    bias = combine_calibration_frames([ccd(raw(rng, none)) for _ in range(25)], kind="bias")
     dark = combine_calibration_frames(
         [ccd(raw(rng, none + DARK * 900) - BIAS) for _ in range(15)], kind="dark"
     )
@@ -58,7 +56,9 @@ def science(rng, truth, **options):
 
 
 def calibrated(frame, masters, **options):
-    return calibrate(frame, gain="2 electron/adu", read_noise="6 electron", **masters, **options)
+    return calibrate(
+        frame, gain="2 electron/adu", read_noise="6 electron", **masters, **options
+    )
 
 
 def test_truth_comes_back_with_the_noise_that_is_given(rng, truth, masters):

@@ -20,7 +20,7 @@ def exposures(rng, sigma=SIGMA, **options):
     found = []
     for dx, dy in SHIFTS:
         wcs = tangent_wcs(SHAPE)
-        wcs.wcs.crpix = wcs.wcs.crpix + [dx, dy]
+        wcs.wcs.crpix = wcs.wcs.crpix[0] + dx, wcs.wcs.crpix[1] + dy
         wcs.wcs.set()
         data = gaussian(SHAPE, 30.5 + dx, 29.5 + dy, 2.5, 10.0)
         found.append(

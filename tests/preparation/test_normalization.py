@@ -14,9 +14,7 @@ def test_scaling_is_undone(make_lens, method):
     noise = StdDevUncertainty(np.full((101, 101), 0.01))
     lens = make_lens(uncertainty=noise, z_lens=0.2)
     scaled = normalize(lens, load_plugins().normalizers.create(method))
-    np.testing.assert_allclose(
-        scaled.noise, 0.01 / scaled.meta["NORMSCAL"], rtol=1e-12
-    )
+    np.testing.assert_allclose(scaled.noise, 0.01 / scaled.meta["NORMSCAL"], rtol=1e-12)
     back = denormalize(scaled)
     np.testing.assert_allclose(back.data, lens.data, rtol=1e-13, atol=1e-15)
     np.testing.assert_allclose(back.noise, lens.noise, rtol=1e-13)
