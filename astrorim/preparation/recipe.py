@@ -45,6 +45,9 @@ _WORKING_SIDE = 600
 _SUBTRACTED = ("BGSUB", "SKYSUB", "BACKSUB", "BKGSUB")
 _OFF_CENTRE = 0.15
 _SIGNIFICANT = 3.0
+_HALO = 10.0
+"""A level below this many times its own gradient may be the lens's halo altogether."""
+
 _GRADIENT = 0.5
 """Halo in the sky, in scatters of a pixel, that is worth saying."""
 
@@ -67,8 +70,8 @@ class Preparation:
         a place on the sky. The middle of the cutout is the nearest pixel: nothing is
         interpolated.
     sky : {"auto", "subtract", "keep"}, optional
-        ``auto`` subtracts it where it differs from zero by more than three errors, unless
-        the file says that this was done.
+        ``auto`` subtracts it where it differs from zero by more than three errors and is
+        more than ten times its own gradient, unless the file says that this was done.
     sky_radius : float, optional
         Radius about the lens that is left out of the sky, arcsec.
     noise_source : {"auto", "file", "header", "sky+photons", "sky"}, optional
@@ -288,8 +291,9 @@ def _without_sky(
             "lens, whose halo fills the frame: its level is that uncertain; use a larger frame"
         )
     zero = abs(sky.level) <= _SIGNIFICANT * sky.error
-    if options.sky == "keep" or (options.sky == "auto" and (subtracted or zero)):
-        why = "consistent with none, " if zero else ""
+    halo = abs(sky.level) <= _HALO * abs(sky.gradient)
+    if options.sky == "keep" or (options.sky == "auto" and (subtracted or zero or halo)):
+        why = "consistent with none, " if zero else "perhaps the lens's halo, " if halo else ""
         notes.steps.append(f"sky of {value} measured, {why}and kept")
         return observation, sky
     notes.steps.append(f"sky of {value} taken off ({sky.num_pixels} blank pixels)")
