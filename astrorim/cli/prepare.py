@@ -99,9 +99,6 @@ def add_preparation_options(parser: argparse.ArgumentParser) -> None:
     parser : argparse.ArgumentParser
         Where to.
     """
-    from astrorim.preparation.recipe import NOISE_SOURCES, SKY_MODES
-    from astrorim.preparation.weights import WEIGHT_TYPES
-
     group = parser.add_argument_group("what is done")
     group.add_argument(
         "--size", metavar="N|ANGLE",
@@ -114,7 +111,7 @@ def add_preparation_options(parser: argparse.ArgumentParser) -> None:
         "sky coordinates (default: auto)",
     )  # fmt: skip
     group.add_argument(
-        "--sky", choices=SKY_MODES, default="auto",
+        "--sky", choices=("auto", "subtract", "keep"), default="auto",
         help="take the sky off (default: auto, unless the file says that it was)",
     )  # fmt: skip
     group.add_argument(
@@ -122,7 +119,8 @@ def add_preparation_options(parser: argparse.ArgumentParser) -> None:
         help="radius about the lens that is no sky (default: a quarter of the frame)",
     )  # fmt: skip
     group.add_argument(
-        "--noise-source", choices=NOISE_SOURCES, default="auto",
+        "--noise-source", default="auto",
+        choices=("auto", "file", "header", "sky+photons", "sky"),
         help="where the noise map comes from (default: auto, the best that is possible)",
     )  # fmt: skip
     group.add_argument(
@@ -130,7 +128,9 @@ def add_preparation_options(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--weight", metavar="FILE", help="weight map")
     group.add_argument(
-        "--weight-type", choices=WEIGHT_TYPES, help="what the numbers of the weight map are"
+        "--weight-type",
+        choices=("ivar", "relative", "exposure", "std", "variance"),
+        help="what the numbers of the weight map are",
     )
     group.add_argument(
         "--resample", type=pixel_scale, metavar="ANGLE",

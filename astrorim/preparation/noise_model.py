@@ -211,19 +211,21 @@ def noise_from_header(
 
 
 def noise_from_sky(
-    observation: LensObservation, sigma: float, *, photons: bool = True
+    observation: LensObservation, sigma: float, *, level: float = 0.0, photons: bool = True
 ) -> StdDevUncertainty:
     r"""Noise from the scatter of the sky and the photons of the source.
 
-    :math:`\sigma^2 = \sigma_\mathrm{sky}^2 + \max(d, 0) / g`, as
+    :math:`\sigma^2 = \sigma_\mathrm{sky}^2 + \max(d - b, 0) / g`, as
     `photutils.utils.calc_total_error` has it.
 
     Parameters
     ----------
     observation : LensObservation
-        Without its sky.
+        With or without its sky.
     sigma : float, flux
-        Scatter of the blank sky.
+        Scatter of the blank sky, the photons of its level among its causes.
+    level : float, flux
+        The sky's level b, where it was not taken off.
     photons : bool, optional
         Whether the source's own photons are added; needs gain and exposure.
 
@@ -242,7 +244,9 @@ def noise_from_sky(
     data = np.nan_to_num(np.asarray(observation.data, dtype=np.float64))
     total = np.full(data.shape, float(sigma))
     if photons:
-        total = calc_total_error(data, total, electrons_per_unit(observation))
+        total = calc_total_error(
+            np.maximum(data - level, 0.0), total, electrons_per_unit(observation)
+        )
     return _uncertainty(total, observation)
 
 

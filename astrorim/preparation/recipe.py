@@ -349,8 +349,10 @@ def _noise_map(
         )
     if observation.has_noise and source in ("auto", "file"):
         return observation.uncertainty, "file"
+    kept = sky is not None and "SKYLEVEL" not in observation.meta
+    level = sky.level if sky is not None and kept else 0.0
     attempts = {
-        "sky+photons": lambda: noise_from_sky(observation, _sigma(sky)),
+        "sky+photons": lambda: noise_from_sky(observation, _sigma(sky), level=level),
         "header": lambda: _from_header(observation, options),
         "sky": lambda: noise_from_sky(observation, _sigma(sky), photons=False),
     }

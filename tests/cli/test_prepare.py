@@ -57,6 +57,18 @@ def test_bad_files_cost_only_themselves_and_the_run_resumes(astrorim, folder, tm
     assert "made from another image or with other options" in outcome.err
 
 
+def test_choices_are_those_of_the_library():
+    from astrorim.cli.main import build_parser
+    from astrorim.preparation.recipe import NOISE_SOURCES, SKY_MODES
+    from astrorim.preparation.weights import WEIGHT_TYPES
+
+    parser = build_parser().parse_args(["prepare", "a.fits", "--output-dir", "b"]).parser
+    choices = {action.dest: action.choices for action in parser._actions}
+    assert choices["noise_source"] == NOISE_SOURCES
+    assert choices["sky"] == SKY_MODES
+    assert choices["weight_type"] == WEIGHT_TYPES
+
+
 def test_asdf_and_figure(astrorim, folder, tmp_path):
     out = tmp_path / "ready"
     outcome = astrorim(

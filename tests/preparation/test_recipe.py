@@ -55,6 +55,13 @@ def test_lens_is_where_it_was_put(make_lens, choice):
     np.testing.assert_allclose((column, row), (75.2, 66.7), atol=0.1)
 
 
+def test_photons_of_a_sky_that_was_kept_are_not_counted_twice(make_lens):
+    lens = make_lens(exposure="500 s")
+    kept = prepare(lens, Preparation(sky="keep")).observation
+    off = prepare(lens, Preparation(sky="subtract")).observation
+    np.testing.assert_allclose(kept.noise, off.noise, rtol=1e-6)
+
+
 def test_file_noise_is_kept_and_compared(make_lens):
     noise = StdDevUncertainty(np.full((101, 101), 0.1))
     prepared = prepare(make_lens(uncertainty=noise))
