@@ -5,6 +5,8 @@ import pytest
 from astropy.io import fits
 from astropy.table import Table
 
+from astrorim.cli.jobs import LensJob
+from astrorim.cli.preparation_batch import expand_bands
 from astrorim.observation import LensObservation
 
 HEADER = {"CTYPE1": "RA---TAN", "CTYPE2": "DEC--TAN", "CRVAL1": 150.0, "CRVAL2": 2.0,
@@ -84,9 +86,15 @@ def test_all_bands_of_a_file(astrorim, shared_data, tmp_path):
     path = shared_data / "other" / "euclid_q1" / "euclid_102018665.fits"
     command = ("prepare", path, "--unit", "adu", "--output-dir", tmp_path)
     assert "8 HDUs that may be the image" in astrorim(*command).err
-    outcome = astrorim(*command, "--band", "all")
-    assert "8 prepared" in outcome.out, outcome.err
-    assert LensObservation.read(tmp_path / "euclid_102018665_VIS.fits").psf.shape == (21, 21)
+    jobs = expand_bands([LensJob("lens", path, {"unit": "adu"})])
+    assert [job.name for job in jobs[:3]] == ["lens_DES_G", "lens_DES_R", "lens_VIS"]
+    assert len(jobs) == 8
+    assert jobs[2].read().psf.shape == (21, 21)
+
+
+def test_a_file_that_cannot_be_opened_is_one_faulty_job(folder):
+    (job,) = expand_bands([LensJob("text", folder / "text.fits", {})])
+    assert "is not a FITS file" in job.fault
 
 
 def test_the_image_is_not_overwritten(astrorim, folder):
