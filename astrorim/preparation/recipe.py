@@ -131,7 +131,7 @@ class PreparedLens:
     Parameters
     ----------
     observation : LensObservation
-        Ready for a reconstruction, but for what `missing` lists.
+        Ready for a reconstruction, but for what ``missing`` lists.
     sky : SkyEstimate or None
         None where the sky could not be measured.
     noise : str
