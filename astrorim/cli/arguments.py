@@ -43,6 +43,16 @@ _KEYWORDS = {
     "recurrence": "--rim-model",
     "encoder": "--forward-model",
     "allow_nonlinear": "--allow-nonlinear",
+    "exposure": "--exposure",
+    "gain": "--gain",
+    "size": "--size",
+    "centre": "--centre",
+    "read_noise": "--read-noise",
+    "sky_electrons": "--sky-electrons",
+    "weight": "--weight",
+    "weight_type": "--weight-type",
+    "noise_source": "--noise-source",
+    "sky_radius": "--sky-radius",
 }
 """Keyword arguments that messages recommend, and the options that stand for them here."""
 

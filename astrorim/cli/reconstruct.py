@@ -25,7 +25,16 @@ if TYPE_CHECKING:
     from astrorim.cli.jobs import LensJob
     from astrorim.rim import RIMReconstructor
 
-__all__ = ["add_network_options", "add_parser", "check_device", "load_networks", "run"]
+__all__ = [
+    "add_network_options",
+    "add_observation_options",
+    "add_parser",
+    "check_device",
+    "jobs_of",
+    "load_networks",
+    "read_options",
+    "run",
+]
 
 _READ_OPTIONS = {
     "noise": "uncertainty",
@@ -100,7 +109,7 @@ def add_parser(commands: Subparsers) -> None:
         "z_source, pixel_scale, unit, band; empty cells take the options below",
     )  # fmt: skip
     add_output_dir(parser, "the results and status.ecsv")
-    _add_observation_options(parser)
+    add_observation_options(parser)
     add_network_options(parser)
     add_refinement_options(parser)
     how = parser.add_argument_group("how to run")
@@ -120,7 +129,14 @@ def add_parser(commands: Subparsers) -> None:
     how.add_argument("--overwrite", action="store_true", help="do finished lenses again")
 
 
-def _add_observation_options(parser: argparse.ArgumentParser) -> None:
+def add_observation_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options for what the images' files do not say.
+
+    Parameters
+    ----------
+    parser : argparse.ArgumentParser
+        Where to.
+    """
     group = parser.add_argument_group("what the files do not say")
     group.add_argument("--noise", metavar="FILE", help="noise map, in the unit of the image")
     group.add_argument(
@@ -273,7 +289,7 @@ def run(args: argparse.Namespace) -> int:
     from astrorim.cli.batch import BatchOptions, run_batch
     from astrorim.cli.jobs import shard
 
-    jobs = _jobs(args)
+    jobs = jobs_of(args, read_options(args))
     part, parts = args.shard
     status = "status.ecsv" if parts == 1 else f"status_{part}_of_{parts}.ecsv"
     options = BatchOptions(
@@ -301,15 +317,31 @@ def run(args: argparse.Namespace) -> int:
     return int(counts["failed"] > 0)
 
 
-def _jobs(args: argparse.Namespace) -> list[LensJob]:
-    """Jobs of the one source that was given; leaves with a usage error otherwise."""
+def jobs_of(args: argparse.Namespace, read: dict[str, Any]) -> list[LensJob]:
+    """Jobs of the one source that was given; leaves with a usage error otherwise.
+
+    Parameters
+    ----------
+    args : argparse.Namespace
+        With ``images``, ``input_dir`` and ``catalogue``.
+    read : dict
+        Keyword arguments of ``LensObservation.read``.
+
+    Returns
+    -------
+    list of LensJob
+
+    Raises
+    ------
+    ObservationError
+        With ``--debug``, if the source cannot be used.
+    """
     from astrorim.cli.jobs import check_names, jobs_of_catalogue, jobs_of_files, jobs_of_folder
     from astrorim.exceptions import ObservationError
 
     elsewhere = args.input_dir is not None or args.catalogue is not None
     if bool(args.images) == elsewhere:
         args.parser.error("give one of: IMAGE files, --input-dir DIR, or --catalogue FILE")
-    read = _read_options(args)
     try:
         if args.images:
             jobs = jobs_of_files(args.images, read)
@@ -325,7 +357,18 @@ def _jobs(args: argparse.Namespace) -> list[LensJob]:
     return jobs
 
 
-def _read_options(args: argparse.Namespace) -> dict[str, Any]:
+def read_options(args: argparse.Namespace) -> dict[str, Any]:
+    """Keyword arguments of ``LensObservation.read`` that were given as options.
+
+    Parameters
+    ----------
+    args : argparse.Namespace
+        With the options of `add_observation_options`.
+
+    Returns
+    -------
+    dict
+    """
     given = {keyword: getattr(args, name) for name, keyword in _READ_OPTIONS.items()}
     if args.mask in ("auto", "none"):
         given["mask"] = None

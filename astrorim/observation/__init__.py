@@ -9,13 +9,16 @@ from astrorim.observation.asdf_files import is_asdf, read_asdf, write_asdf
 from astrorim.observation.info import ObservationSummary, describe
 from astrorim.observation.lens_observation import LensObservation
 from astrorim.observation.noise import measure_sky_noise, with_measured_noise
+from astrorim.observation.observation_set import ObservationSet, bands_of
 from astrorim.observation.orientation import Orientation, north_position_angle, orientation_of
 from astrorim.observation.reader import read_fits, write_fits
 
 __all__ = [
     "LensObservation",
+    "ObservationSet",
     "ObservationSummary",
     "Orientation",
+    "bands_of",
     "describe",
     "measure_sky_noise",
     "north_position_angle",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -147,6 +148,7 @@ def detect_objects(
         If too few pixels are usable for the smooth light, or the image has no scatter.
     """
     from photutils.segmentation import deblend_sources, detect_sources
+    from photutils.utils.exceptions import NoDetectionsWarning
 
     usable = usable_pixels(observation)
     data = np.asarray(observation.data, dtype=np.float64)
@@ -165,7 +167,10 @@ def detect_objects(
                 "it a model without noise?"
             )
         significance = np.where(usable, smoothed / scatter, 0.0)
-        found = detect_sources(significance, threshold, n_pixels=least)
+        with warnings.catch_warnings():
+            # an image of nothing but sky is no fault
+            warnings.simplefilter("ignore", NoDetectionsWarning)
+            found = detect_sources(significance, threshold, n_pixels=least)
         if found is None:
             break
         # wings of arcs would bend the smooth light, which digs a trench around them

@@ -19,7 +19,8 @@ from astrorim.observation.fits_files import HDUKey, choose_image, open_fits, pix
 from astrorim.observation.instruments import role_of, uncertainty_class
 from astrorim.quantities import parse_unit, to_native
 
-__all__ = ["Companion", "flag_hopeless_noise", "load_mask", "load_psf", "load_uncertainty"]
+__all__ = ["Companion", "flag_hopeless_noise", "load_mask", "load_psf", "load_uncertainty",
+           "load_weight"]  # fmt: skip
 
 Companion: TypeAlias = str | os.PathLike | tuple[str | os.PathLike, HDUKey] | np.ndarray | Any
 """A path, a path with an HDU, an array, or an object that holds one."""
@@ -94,6 +95,34 @@ def load_mask(value: Companion, *, band: str | None = None) -> np.ndarray:
     """
     array = _from_file(value, "mask", band)[0] if _is_file(value) else np.asarray(value)
     return array != 0
+
+
+def load_weight(value: Companion, *, band: str | None = None) -> tuple[np.ndarray, str]:
+    """Load a weight map, whatever its numbers mean.
+
+    Parameters
+    ----------
+    value : path, (path, HDU) or ndarray, (H, W)
+        The map.
+    band : str, optional
+        Band to choose in a file that holds several.
+
+    Returns
+    -------
+    weight : ndarray, (H, W)
+        As in the file.
+    name : str
+        EXTNAME of its HDU; empty where there is none.
+
+    Raises
+    ------
+    ObservationError
+        If the file cannot be read or holds several maps.
+    """
+    if _is_file(value):
+        array, header = _from_file(value, "weight", band)
+        return array, str(header.get("EXTNAME", ""))
+    return to_native(np.asarray(value)), ""
 
 
 def load_uncertainty(

@@ -16,13 +16,18 @@ from scipy.ndimage import distance_transform_edt
 from scipy.signal import correlate
 
 from astrorim.exceptions import ObservationError
-from astrorim.observation.detection import central_distance, detect_objects, psf_width
+from astrorim.observation.detection import (
+    Detections,
+    central_distance,
+    detect_objects,
+    psf_width,
+)
 from astrorim.observation.smooth_light import robust_scatter
 
 if TYPE_CHECKING:
     from astrorim.observation.lens_observation import LensObservation
 
-__all__ = ["SkyNoise", "autocovariance", "measure_sky"]
+__all__ = ["SkyNoise", "autocovariance", "blank_sky", "measure_sky"]
 
 _EXCLUDED_FRACTION = 0.5
 """Radius of the lens and its arcs where none is given, in half sides of the frame."""
@@ -164,8 +169,63 @@ def _without_structure(covariance: np.ndarray, max_lag: int) -> np.ndarray:
     return covariance[inner, inner] - plateau
 
 
+def _excluded_radius(observation: LensObservation, given: float | None) -> float:
+    """Radius of the lens and its arcs, arcsec."""
+    if given is None:
+        return _EXCLUDED_FRACTION * min(observation.grid.field_of_view) / 2
+    if not given >= 0:
+        raise ValueError(f"exclude_radius must not be negative, got {given}")
+    return given
+
+
+def blank_sky(
+    observation: LensObservation,
+    exclude_radius: float | None = None,
+    *,
+    found: Detections | None = None,
+) -> np.ndarray:
+    """Pixels of an image that show nothing but sky.
+
+    They lie farther from the centre than ``exclude_radius``, three widths of the PSF from
+    any detected object, and where the smooth light is within 1.5 sigma of its darkest
+    fifth.
+
+    Parameters
+    ----------
+    observation : LensObservation
+        With the lens at the frame's centre.
+    exclude_radius : float, optional
+        Arcsec; by default half of the smaller half side.
+    found : Detections, optional
+        Objects of this image, where they are known already.
+
+    Returns
+    -------
+    ndarray of bool, (H, W)
+
+    Raises
+    ------
+    ValueError
+        If ``exclude_radius`` is negative.
+    """
+    radius = _excluded_radius(observation, exclude_radius)
+    found = found or detect_objects(observation)
+    blank = found.usable & (central_distance(observation) > radius)
+    if found.segments.any():
+        margin = _MARGIN * psf_width(observation)
+        blank &= distance_transform_edt(found.segments == 0) > margin
+    if blank.any():
+        dark = np.percentile(found.smooth[blank], 20)
+        blank &= found.smooth < dark + _DARK * robust_scatter(found.residual[blank])
+    return blank
+
+
 def measure_sky(
-    observation: LensObservation, exclude_radius: float | None = None, *, max_lag: int = 4
+    observation: LensObservation,
+    exclude_radius: float | None = None,
+    *,
+    max_lag: int = 4,
+    found: Detections | None = None,
 ) -> SkyNoise:
     """Measure scatter and correlation of the blank sky around a lens.
 
@@ -184,6 +244,8 @@ def measure_sky(
         Arcsec; by default half of the smaller half side.
     max_lag : int, optional
         Largest lag of the correlation, pixels.
+    found : Detections, optional
+        Objects of this image, where they are known already.
 
     Returns
     -------
@@ -196,27 +258,16 @@ def measure_sky(
     ObservationError
         If fewer than 200 pixels are blank, or they do not scatter.
     """
-    if exclude_radius is None:
-        exclude_radius = _EXCLUDED_FRACTION * min(observation.grid.field_of_view) / 2
-    if not exclude_radius >= 0:
-        raise ValueError(f"exclude_radius must not be negative, got {exclude_radius}")
     if not max_lag > 0:
         raise ValueError(f"max_lag must be positive, got {max_lag}")
-    found = detect_objects(observation)
-    margin = _MARGIN * psf_width(observation)
-    blank = found.usable & (central_distance(observation) > exclude_radius)
-    if found.segments.any():
-        blank &= distance_transform_edt(found.segments == 0) > margin
-    if blank.any():
-        dark = np.percentile(found.smooth[blank], 20)
-        limit = dark + _DARK * robust_scatter(found.residual[blank])
-        blank &= found.smooth < limit
+    found = found or detect_objects(observation)
+    blank = blank_sky(observation, exclude_radius, found=found)
     number = int(np.count_nonzero(blank))
     if number < _MIN_PIXELS:
         raise ObservationError(
             f"the sky cannot be measured on {number} blank pixels; {_MIN_PIXELS} are "
             "needed: use a larger cutout, or a smaller exclude_radius= than "
-            f"{exclude_radius:.3g} arcsec"
+            f"{_excluded_radius(observation, exclude_radius):.3g} arcsec"
         )
     residual = np.where(blank, found.residual, 0.0)
     covariance = _noise_covariance(residual, blank, max_lag)
