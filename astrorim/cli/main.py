@@ -11,9 +11,11 @@ from astrorim.cli import (
     demo,
     evaluate,
     info,
+    line_image,
     mass,
     plugins,
     reconstruct,
+    redshift,
     simulate,
     train,
 )
@@ -36,7 +38,19 @@ EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
 """Stopped by Ctrl-C; what was finished stays."""
 
-_SUBCOMMANDS = (demo, info, reconstruct, mass, simulate, train, evaluate, calibrate, plugins)
+_SUBCOMMANDS = (
+    demo,
+    info,
+    redshift,
+    line_image,
+    reconstruct,
+    mass,
+    simulate,
+    train,
+    evaluate,
+    calibrate,
+    plugins,
+)
 
 _DESCRIPTION = """\
 Reconstruct strong gravitational lenses: from a FITS cutout to the unlensed source, the

@@ -26,8 +26,6 @@ from scipy.linalg import qr
 from scipy.optimize import nnls
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from astrorim.spectra.lines import SpectralFeature
     from astrorim.spectra.prepared_spectrum import PreparedSpectrum
 
@@ -95,7 +93,7 @@ class FeatureModel:
             for wavelength, ratio in zip(feature.wavelengths, feature.ratios, strict=True):
                 width = np.sqrt(common + (feature.intrinsic_width / wavelength) ** 2)
                 t = (log_rest_wavelength - np.log(wavelength)) / width
-                near = np.abs(t) < 6  # noqa: PLR2004
+                near = np.abs(t) < 6
                 amplitude = ratio / total / (np.sqrt(2 * np.pi) * wavelength * width[near])
                 column[near] += amplitude * np.exp(-0.5 * t[near] ** 2)
             columns.append(column)
@@ -168,7 +166,7 @@ class Projection:
         columns = columns[:, norms > 1e-10 * norms.max()]
         columns = columns / np.linalg.norm(columns, axis=0)
         basis, triangle, _ = qr(columns, mode="economic", pivoting=True)
-        self.basis = basis[:, np.abs(np.diag(triangle)) > 1e-8]  # noqa: PLR2004
+        self.basis = basis[:, np.abs(np.diag(triangle)) > 1e-8]
         self.data = self.without(spectrum.flux * self.weight)
 
     def without(self, columns: np.ndarray) -> np.ndarray:
@@ -211,7 +209,7 @@ class Projection:
         target = np.concatenate([self.data, precision * model.expected])
         # columns outside of the spectrum have no amplitude
         scale = np.linalg.norm(rows, axis=0)
-        seen = scale > 1e-9 * max(scale.max(), 1e-300)  # noqa: PLR2004
+        seen = scale > 1e-9 * max(scale.max(), 1e-300)
         amplitudes = np.zeros(scale.size)
         if seen.any():
             found, _ = nnls(rows[:, seen] / scale[seen], target)
@@ -270,7 +268,8 @@ def scan_redshifts(
     if not count:
         return np.expm1(shifts), np.zeros(numbers)
     templates = templates[:, seen].T
-    size = next_fast_len(2 * rest.size, real=True)
+    # no lag reaches beyond the templates, so that nothing wraps around
+    size = next_fast_len(rest.size, real=True)
 
     def on_grid(values: np.ndarray) -> np.ndarray:
         return rfft(np.bincount(place, weights=values, minlength=length), size)
@@ -290,10 +289,12 @@ def scan_redshifts(
         for j in range(i + 1):
             product = rfft(templates[i] * templates[j], size)
             a[:, i, j] = a[:, j, i] = correlate(square, product)
-    for column in projection.basis.T:
+    overlap = np.empty((numbers, count, projection.basis.shape[1]))
+    for j, column in enumerate(projection.basis.T):
         nuisance = on_grid(column * factor)
-        overlap = np.stack([correlate(nuisance, t) for t in transformed], axis=1)
-        a -= overlap[:, :, None] * overlap[:, None, :]
+        for i, template in enumerate(transformed):
+            overlap[:, i, j] = correlate(nuisance, template)
+    a -= overlap @ overlap.transpose(0, 2, 1)
     return np.expm1(shifts), _best_improvement(
         a, b, model.expected[seen], model.prior_precision[seen] ** 2
     )
@@ -304,7 +305,7 @@ def _best_improvement(
 ) -> np.ndarray:
     """Maximum over x >= 0 of 2 b.x - x.a.x minus the prior's square, by coordinates."""
     diagonal = np.einsum("zii->zi", a) + precision
-    usable = diagonal > 1e-9 * np.maximum(diagonal.max(), 1e-300)  # noqa: PLR2004
+    usable = diagonal > 1e-9 * np.maximum(diagonal.max(), 1e-300)
     diagonal = np.where(usable, diagonal, 1.0)
     target = b + precision * expected
     x = np.where(usable, np.maximum(target / diagonal, 0), 0)
@@ -314,9 +315,7 @@ def _best_improvement(
             pull = target[:, i] - np.einsum("zj,zj->z", a[:, i], x) - precision[i] * x[:, i]
             new = np.maximum(x[:, i] + pull / diagonal[:, i], 0)
             x[:, i] = np.where(usable[:, i], new, 0)
-        if np.abs(x - before).max() <= 1e-6 * max(np.abs(x).max(), 1e-300):  # noqa: PLR2004
+        if np.abs(x - before).max() <= 1e-6 * max(np.abs(x).max(), 1e-300):
             break
     gain = 2 * np.einsum("zi,zi->z", b, x) - np.einsum("zi,zij,zj->z", x, a, x)
     return gain - ((x - expected) ** 2 * precision).sum(axis=1)
-
-

@@ -80,7 +80,9 @@ def read_spectrum(path: str | os.PathLike[str], *, format: str | None = None) ->
 
     path = os.fspath(path)
     if not os.path.isfile(path):  # noqa: PTH113
-        raise SpectrumError(f"the spectrum must be a file, but {path!r} is none; check the path")
+        raise SpectrumError(
+            f"the spectrum must be a file, but {path!r} is none; check the path"
+        )
     try:
         with warnings.catch_warnings():
             # odd units and headers of others are told by what is missing afterwards
@@ -152,8 +154,14 @@ def prepare_spectrum(spectrum: Spectrum, *, medium: Medium | None = None) -> Pre
             f"{good.size}; are the mask and the uncertainty right?"
         )
     order = np.argsort(wavelength[good])
-    arrays = (a[good][order] for a in (wavelength, flux, noise, width))
-    return PreparedSpectrum(*arrays, unit=spectrum.flux.unit, noise_measured=measured)
+    return PreparedSpectrum(
+        wavelength=wavelength[good][order],
+        flux=flux[good][order],
+        noise=noise[good][order],
+        pixel_width=width[good][order],
+        unit=spectrum.flux.unit,
+        noise_measured=measured,
+    )
 
 
 def _in_vacuum(wavelength: np.ndarray, spectrum: Spectrum, medium: str | None) -> np.ndarray:
@@ -198,5 +206,5 @@ def _noise_of(spectrum: Spectrum, flux: np.ndarray) -> tuple[np.ndarray, bool]:
     second = np.abs(2 * values[2:-2] - values[:-4] - values[4:]) * 1.482602 / np.sqrt(6)
     places = np.flatnonzero(good)[2:-2]
     centres = np.arange(100, max(flux.size - 100, 101), 100)
-    medians = [np.median(second[np.abs(places - c) <= 100]) for c in centres]  # noqa: PLR2004
+    medians = [np.median(second[np.abs(places - c) <= 100]) for c in centres]
     return np.interp(np.arange(flux.size), centres, medians), True

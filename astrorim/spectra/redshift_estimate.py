@@ -136,7 +136,7 @@ class SpectrumRedshifts:
         for role, found in [*roles, *(("other", other) for other in self.others)]:
             if found is None:
                 continue
-            seen = sum(f.significance >= 3 for f in found.features)  # noqa: PLR2004
+            seen = sum(f.significance >= 3 for f in found.features)
             rows.append({
                 "role": role,
                 "kind": found.kind,
