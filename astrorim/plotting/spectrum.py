@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -50,8 +51,6 @@ def draw_redshifts(
     for estimate in (*found.values(), *redshifts.others):
         if estimate is not None and "insignificant" not in estimate.flags:
             features = features + estimate.model
-    from dataclasses import replace
-
     rest = replace(spectrum, flux=spectrum.flux - features)
     model = smooth_continuum(rest, 0.02) + features
     x = spectrum.wavelength
@@ -64,16 +63,17 @@ def draw_redshifts(
     for row, (role, estimate) in enumerate(found.items()):
         if estimate is None:
             continue
-        for feature in estimate.features:
-            if feature.significance < 2:
-                continue
-            where = feature.observed_wavelength
+        marked = [f for f in estimate.features if f.significance >= 2]
+        places = np.array([f.observed_wavelength for f in marked])
+        for feature, where in zip(marked, places, strict=True):
+            # the label stands on the side where no other feature follows
+            crowded = np.any((places > where) & (places < where + 0.02 * np.ptp(x)))
             top.axvline(where, color=_COLOURS[role], lw=0.8, ls=("--", ":")[row], alpha=0.8)
             top.annotate(
                 _NAMES.get(feature.name, feature.name), (where, (0.99, 0.02)[row]),
-                xycoords=("data", "axes fraction"), xytext=(2, 0),
+                xycoords=("data", "axes fraction"), xytext=(-2 if crowded else 2, 0),
                 textcoords="offset points", rotation=90, fontsize=8, color=_COLOURS[role],
-                va=("top", "bottom")[row], ha="left",
+                va=("top", "bottom")[row], ha="right" if crowded else "left",
             )  # fmt: skip
     lines = [title] if title else []
     for role, estimate in found.items():

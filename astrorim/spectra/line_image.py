@@ -129,8 +129,8 @@ def observed_wavelength(name: str, redshift: float, *, in_air: bool = False) -> 
     Parameters
     ----------
     name : str
-        Such as ``"[O II]"`` or ``"Halpha"``, spaces and capitals not counting. Several
-        lines are represented by their mean, weighted with their strengths.
+        Such as ``"[O II]"`` or ``"Halpha"``, spaces and capitals not counting. Of
+        several lines the strongest, or the mean of a close pair.
     redshift : float
         Redshift of the source.
     in_air : bool, optional
@@ -154,8 +154,7 @@ def observed_wavelength(name: str, redshift: float, *, in_air: bool = False) -> 
         names = ", ".join(f.name for f in EMISSION_FEATURES)
         raise SpectrumError(f"unknown line {name!r}; available: {names}")
     feature = features[key]
-    rest = np.average(feature.wavelengths, weights=feature.ratios)
-    observed = float(rest) * (1 + redshift) * u.AA
+    observed = feature.centre * (1 + redshift) * u.AA
     if not in_air:
         return observed
     from specutils.utils.wcs_utils import vac_to_air

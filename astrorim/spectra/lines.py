@@ -61,6 +61,21 @@ class SpectralFeature:
                 f"{self.ratios} for {self.name!r}"
             )
 
+    @property
+    def centre(self) -> float:
+        """Rest wavelength of the strongest line and of those within 0.2 % of it, angstrom.
+
+        Their mean, weighted with their strengths: of the doublet [O II], but of the
+        stronger line of [O III].
+        """
+        strongest = self.wavelengths[self.ratios.index(max(self.ratios))]
+        near = [
+            (wavelength, ratio)
+            for wavelength, ratio in zip(self.wavelengths, self.ratios, strict=True)
+            if abs(wavelength / strongest - 1) < 2e-3
+        ]
+        return sum(w * r for w, r in near) / sum(r for _, r in near)
+
 
 EMISSION_FEATURES: tuple[SpectralFeature, ...] = (
     # 3729/3726 is 1.35 where the density is some 100 per cm3; the limits of 0.35 and 1.5

@@ -90,8 +90,9 @@ def read_spectrum(path: str | os.PathLike[str], *, format: str | None = None) ->
             spectrum = Spectrum.read(path, format=format)
     except Exception as error:  # readers of many formats raise whatever they like
         what = f"as {format!r}" if format else "in any format that specutils recognises"
+        reason = next(iter(str(error).splitlines()), "")
         raise SpectrumError(
-            f"{path!r} cannot be read {what} ({type(error).__name__}: {error}); name its "
+            f"{path!r} cannot be read {what} ({type(error).__name__}: {reason}); name its "
             "format= (for example 'tabular-fits' or 'wcs1d-fits'), or write it as an ECSV "
             "table with the columns spectral_axis, flux and uncertainty, with units"
         ) from error

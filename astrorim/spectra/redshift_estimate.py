@@ -34,7 +34,7 @@ class FeatureMeasurement:
     name : str
         Name of the feature.
     observed_wavelength : float
-        Mean of its lines, angstrom in vacuum.
+        Of its strongest line or of the mean of a close pair, angstrom in vacuum.
     strength : float
         Flux in the spectrum's unit times angstrom, of emission; equivalent width in the
         rest frame, angstrom, of absorption.

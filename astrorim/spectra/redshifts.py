@@ -280,8 +280,7 @@ def _measured_features(
     wavelength = projection.spectrum.wavelength
     features = []
     for i, feature in enumerate(model.features):
-        weights = np.array(feature.ratios) / sum(feature.ratios)
-        observed = float(np.array(feature.wavelengths) @ weights * np.exp(shift))
+        observed = float(feature.centre * np.exp(shift))
         if not wavelength[0] < observed < wavelength[-1]:
             continue
         lost = 0.0
