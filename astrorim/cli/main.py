@@ -14,6 +14,7 @@ from astrorim.cli import (
     line_image,
     mass,
     plugins,
+    psf,
     reconstruct,
     redshift,
     simulate,
@@ -41,6 +42,7 @@ EXIT_INTERRUPTED = 130
 _SUBCOMMANDS = (
     demo,
     info,
+    psf,
     redshift,
     line_image,
     reconstruct,

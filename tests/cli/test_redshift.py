@@ -38,6 +38,11 @@ def write_spectrum(simulated, tmp_path):
     return write
 
 
+def redshift_in(text, name):
+    (line,) = [line for line in text.splitlines() if line.startswith(name)]
+    return float(line.split()[1])
+
+
 def test_prints_and_writes_both_redshifts(astrorim, write_spectrum, tmp_path):
     output, figure = tmp_path / "redshifts.ecsv", tmp_path / "fit.png"
     outcome = astrorim(
@@ -45,8 +50,8 @@ def test_prints_and_writes_both_redshifts(astrorim, write_spectrum, tmp_path):
         *("--output", output, "--figure", figure),
     )
     assert outcome.status == 0, outcome.err
-    assert "z_lens    0.30" in outcome.out
-    assert "z_source  0.7000" in outcome.out
+    assert redshift_in(outcome.out, "z_lens") == pytest.approx(0.3, abs=1e-3)
+    assert redshift_in(outcome.out, "z_source") == pytest.approx(0.7, abs=1e-3)
     assert "[O II]" in outcome.out
     table = QTable.read(output)
     np.testing.assert_allclose(table["redshift"][:2], [0.3, 0.7], atol=1e-3)
@@ -56,7 +61,7 @@ def test_prints_and_writes_both_redshifts(astrorim, write_spectrum, tmp_path):
 def test_a_source_that_is_not_there_is_said(astrorim, write_spectrum, tmp_path):
     outcome = astrorim("redshift", write_spectrum(0.0), "--medium", "vacuum")
     assert outcome.status == 1
-    assert "z_lens    0.30" in outcome.out
+    assert redshift_in(outcome.out, "z_lens") == pytest.approx(0.3, abs=1e-3)
     found = next(line for line in outcome.out.splitlines() if line.startswith("z_source"))
     assert "not found" in found or "NOT RELIABLE" in found
 
