@@ -42,7 +42,7 @@ def draw_redshifts(
     -------
     `~matplotlib.figure.Figure`
         Blue marks features of the lens, vermilion those of the source; features of less
-        than two standard deviations are not marked.
+        than two standard deviations, and of redshifts that stand out of nothing, are not.
     """
     figure = Figure(figsize=(11, 6), dpi=120, layout="constrained")
     top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
@@ -61,7 +61,7 @@ def draw_redshifts(
     span = max(high - low, 1e-300)
     top.set_ylim(low - 0.15 * span, high + 0.35 * span)
     for row, (role, estimate) in enumerate(found.items()):
-        if estimate is None:
+        if estimate is None or "insignificant" in estimate.flags:
             continue
         marked = [f for f in estimate.features if f.significance >= 2]
         places = np.array([f.observed_wavelength for f in marked])

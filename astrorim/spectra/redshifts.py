@@ -75,7 +75,7 @@ class RedshiftOptions:
     absorption: tuple[SpectralFeature, ...] = ABSORPTION_FEATURES
     emission: tuple[SpectralFeature, ...] = EMISSION_FEATURES
     least_lens_improvement: float = 25.0
-    least_source_improvement: float = 40.0
+    least_source_improvement: float = 45.0
     lens_template_error: float = 1e-4
     source_template_error: float = 3e-5
 
