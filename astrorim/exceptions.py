@@ -17,6 +17,7 @@ __all__ = [
     "PluginError",
     "PluginWarning",
     "SimulationError",
+    "SpectrumError",
     "UnknownNameError",
 ]
 
@@ -31,6 +32,10 @@ class ObservationError(AstroRIMError, ValueError):
 
 class SimulationError(AstroRIMError, ValueError):
     """A simulator was asked for something that it cannot draw or write."""
+
+
+class SpectrumError(AstroRIMError, ValueError):
+    """A spectrum or a cube cannot be used as it is, or does not say what was asked."""
 
 
 class CheckpointError(AstroRIMError, ValueError):

@@ -96,6 +96,8 @@ def astrorim_register_psfs(register: Register[PSF]) -> None:
     register("moffat", _deferred("psfs.moffat", "MoffatPSF"))
     register("airy", _deferred("psfs.airy", "AiryPSF"))
     register("measured", _deferred("psfs.measured", "MeasuredPSF"))
+    register("stars", _deferred("psfs.stars", "StarsPSF"))
+    register("gridded", _deferred("psfs.gridded", "GriddedPSF"))
 
 
 @hookimpl

@@ -63,7 +63,14 @@ def test_builtins_come_through_the_entry_points():
     assert plugins.light_models.names() == ("sersic", "multi-gaussian")
     assert plugins.simulators.entry("v1").name == "foundation"
     assert plugins.normalizers.names() == ("robust", "minmax", "percentile")
-    assert plugins.psfs.names() == ("gaussian", "moffat", "airy", "measured")
+    assert plugins.psfs.names() == (
+        "gaussian",
+        "moffat",
+        "airy",
+        "measured",
+        "stars",
+        "gridded",
+    )
     assert set(plugins.networks.names()) >= {"flow-encoder", "unet-gru"}
     assert plugins.lens_models.owner("sie") == "astrorim-builtin"
 
@@ -74,7 +81,9 @@ def test_builtins_come_through_the_entry_points():
         (hook, entry.name)
         for hook, registry in load_plugins().by_hook().items()
         for entry in registry
-        if entry.owner == "astrorim-builtin" and not entry.argument and entry.name != "measured"
+        if entry.owner == "astrorim-builtin"
+        and not entry.argument
+        and entry.name not in {"measured", "stars", "gridded"}
     ],
 )
 def test_every_builtin_can_be_made_and_goes_by_its_own_name(hook, name):

@@ -11,7 +11,8 @@ import torch
 from astrorim.plugins import load_plugins
 from astrorim.testing import PSFContract
 
-ANALYTIC = [name for name in load_plugins().psfs.names() if name != "measured"]
+FROM_IMAGES = {"measured", "stars", "gridded"}
+ANALYTIC = [name for name in load_plugins().psfs.names() if name not in FROM_IMAGES]
 
 
 def parameters(fwhm=0.3, ellipticity=0.0, angle=0.0, beta=3.0):
