@@ -199,7 +199,7 @@ class LinearProblem:
         def loss(log_strength: float) -> float:
             try:
                 return -self.invert(math.exp(log_strength)).log_evidence
-            except torch.linalg.LinAlgError:
+            except torch.linalg.LinAlgError:  # type: ignore[attr-defined]
                 # Too weak for pixels that the data do not see: singular to rounding.
                 return _NO_EVIDENCE
 

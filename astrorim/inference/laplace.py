@@ -9,6 +9,10 @@ non-linear parameters and :math:`S` the precision of source and amplitudes given
 
 since source and amplitudes follow the other parameters (MacKay 2003, *Information Theory,
 Inference, and Learning Algorithms*, chapter 27).
+
+The pixels of the source are a choice, and where the source is steep the solution depends on
+it by more than C says (Etherington et al. 2022, MNRAS 517, 3275, discuss the same of other
+pixels). With solutions on several choices the draws are of all their Gaussians alike.
 """
 
 from __future__ import annotations
@@ -23,6 +27,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from astrorim.inference.lens_fit import LensFit
+    from astrorim.inference.pixel_choices import PixelChoices
     from astrorim.inference.refinement import RefinementState
 
 __all__ = ["laplace_samples"]
@@ -30,9 +35,13 @@ __all__ = ["laplace_samples"]
 
 @torch.no_grad()
 def laplace_samples(
-    fit: LensFit, state: RefinementState, number: int, generator: torch.Generator
+    fit: LensFit,
+    state: RefinementState,
+    number: int,
+    generator: torch.Generator,
+    choices: PixelChoices | None = None,
 ) -> Tensor:
-    """Draw parameters from the Gaussian around a solution.
+    """Draw parameters from the Gaussian around a solution, or around several.
 
     Parameters
     ----------
@@ -44,6 +53,9 @@ def laplace_samples(
         Draws.
     generator : torch.Generator
         Of the random numbers, on the CPU.
+    choices : PixelChoices, optional
+        Solutions on other pixels of the source; each of them and ``state`` has the same
+        share of the draws.
 
     Returns
     -------
@@ -63,6 +75,12 @@ def laplace_samples(
     place = to_coordinates(point, positive)
     noise = torch.randn(number, len(place), generator=generator, dtype=torch.float64)
     delta = noise @ _root(state.covariance).mT
+    if choices is not None:
+        for i, (other, covariance) in enumerate(
+            zip(choices.places, choices.covariances, strict=True), start=1
+        ):
+            turn = slice(i, None, len(choices.places) + 1)
+            delta[turn] = other - place + noise[turn] @ _root(covariance).mT
     draws = values.double().repeat(number, 1)
     draws[:, fit.nonlinear] = from_coordinates(place + delta, positive)
     if fit.linear:

@@ -30,7 +30,14 @@ if TYPE_CHECKING:
     from astrorim.lensing.interpolation import SourceFrames
     from astrorim.parameters import Parameter
 
-__all__ = ["RefinementOptions", "RefinementState", "evaluate", "parameter_prior", "refine"]
+__all__ = [
+    "RefinementOptions",
+    "RefinementState",
+    "evaluate",
+    "newton_step",
+    "parameter_prior",
+    "refine",
+]
 
 _STEP_LIMIT = 0.5  # of a coordinate, in standard deviations of its prior
 _LARGEST_LENS_STEP = 0.1  # of a lens parameter, or of its logarithm
@@ -273,6 +280,30 @@ def refine(
         state = at(state.values)
     _, _, curvature = _expansion(fit, state, space)
     return replace(state, covariance=space.inverse(curvature), steps=steps)
+
+
+@torch.no_grad()
+def newton_step(fit: LensFit, state: RefinementState) -> tuple[Tensor, Tensor]:
+    """Where one Gauss-Newton step leads, no farther than a step of a descent may.
+
+    Parameters
+    ----------
+    fit : LensFit
+        Image and models.
+    state : RefinementState
+        Where the step begins.
+
+    Returns
+    -------
+    place : Tensor, (Q,)
+        In step coordinates.
+    covariance : Tensor, (Q, Q)
+        Inverse curvature of half the objective at the beginning.
+    """
+    space = _Space(fit, state.values, (), {})
+    place, gradient, curvature = _expansion(fit, state, space)
+    step = space.damped_step(gradient, curvature, _LEAST_DAMPING)
+    return place + step, space.inverse(curvature)
 
 
 class _Space:

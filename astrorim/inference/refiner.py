@@ -12,6 +12,7 @@ from astrorim.inference.lens_posterior import SamplingOptions, sample_lens
 from astrorim.inference.lens_search import SearchOptions, fit_lens
 from astrorim.inference.light_fit import light_on_frame
 from astrorim.inference.model_evidence import log_model_evidence, source_log_bayes_factor
+from astrorim.inference.pixel_choices import solve_on_other_pixels
 from astrorim.lensing.forward import ForwardModel
 from astrorim.lensing.system import LIGHT_PREFIX, LensSystem
 from astrorim.observation.masking import neighbour_mask
@@ -180,8 +181,15 @@ class LensRefiner:
     ) -> tuple[Tensor, dict[str, object]]:
         """Parameters (S, P), and how they were drawn."""
         if self.posterior == "laplace":
-            samples = laplace_samples(fit, state, _NUM_SAMPLES, generator)
-            return samples, {"method": "laplace", "number": len(samples)}
+            choices = solve_on_other_pixels(fit, state, generator)
+            samples = laplace_samples(fit, state, _NUM_SAMPLES, generator, choices)
+            scatter = choices.scatter[: self.system.num_lens]
+            return samples, {
+                "method": "laplace",
+                "number": len(samples),
+                "pixel_choices": 1 + len(choices.places),
+                "pixel_scatter": float(scatter.max()),
+            }
         drawn = sample_lens(fit, state, generator, self.sampling)
         return drawn.values, {
             "method": "hmc",

@@ -8,7 +8,7 @@ import pytest
 
 from astrorim.observation.sky_noise import SkyNoise
 from astrorim.parameters import Parameter
-from astrorim.results.quality import FLAG_ADVICE, quality_flags
+from astrorim.results.quality import FLAG_ADVICE, SOURCE_ODDS, quality_flags
 
 THETA_E = Parameter("theta_E", "b", u.arcsec, (0.001, 20.0), (0.05, 3.0), "Einstein radius")
 
@@ -46,6 +46,13 @@ def test_a_model_without_arcs_is_flagged(make_reconstruction):
     result = make_reconstruction()
     result.forward_image = result.forward_image - result.arcs
     assert "no-arcs" in quality_flags(result)
+
+
+@pytest.mark.parametrize(("odds", "flagged"), [(4.9, True), (5.1, False)])
+def test_an_image_that_needs_no_source_is_flagged(make_reconstruction, odds, flagged):
+    result = make_reconstruction()
+    result.provenance[SOURCE_ODDS] = odds
+    assert ("no-source-needed" in quality_flags(result)) == flagged
 
 
 @pytest.mark.parametrize("edge", THETA_E.support)
