@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from astrorim.exceptions import AstroRIMError
 from astrorim.inference.arcs import arc_radii
 from astrorim.inference.blind_start import StartOptions, centre_prior, search_starts
 from astrorim.inference.coarse_images import central_model, coarse_model
@@ -162,12 +163,18 @@ def _best_of(
     fast = coarse_model(model, 1)
     known = centre_prior(model, starts.values[:1], options.start.centre_width)
     steps = RefinementOptions(max_steps=options.early_steps, tolerance=1.0)
-    found = []
+    found: list[tuple[LensFit, RefinementState]] = []
+    failure = AstroRIMError("the search of a lens must have a start, got none")
     for i in range(len(starts.values)):
         start = starts.select(torch.tensor([i]))
         fit = LensFit(fast, used, _EARLY_SIZE, expected=start.brightness, known=known)
         frames = source_frames(fast, start.values, _EARLY_SIZE, _COMPACT)
-        found.append((fit, refine(fit, start.values, frames, options=steps)))
+        try:
+            found.append((fit, refine(fit, start.values, frames, options=steps)))
+        except AstroRIMError as error:
+            failure = error  # of this start; another may do
+    if not found:
+        raise failure
     fit, best = max(found, key=lambda pair: pair[1].inversion.log_evidence)
     frames = frames_of_source(fit, best, _EARLY_SIZE)
     fit = LensFit(fast, used, _EARLY_SIZE, expected=expected_like(fit, best), known=known)
