@@ -104,7 +104,10 @@ def fit_lens(
     last, state = _on_pixels(fine, fit, best, options.source_size, options.max_steps)
     size = round(_FINER * options.source_size)
     if options.adaptive and _misfit(last, state) > _SIGNIFICANT:
-        finer, other = _on_pixels(fine, last, state, size, options.max_steps)
+        try:
+            finer, other = _on_pixels(fine, last, state, size, options.max_steps)
+        except AstroRIMError:
+            return last, state  # which its flags judge
         if other.inversion.log_evidence > state.inversion.log_evidence:
             return finer, other
     return last, state

@@ -10,6 +10,8 @@ import torch
 from scipy.optimize import lsq_linear, nnls
 from scipy.stats import multivariate_normal
 
+from astrorim.exceptions import AstroRIMError
+from astrorim.inference import inversion
 from astrorim.inference.inversion import LinearProblem, nonnegative_solution
 from astrorim.inference.smoothness import smoothness_log_determinant, smoothness_matrix
 
@@ -179,3 +181,58 @@ def test_another_prior_on_shared_products_is_that_problem(problem):
     torch.testing.assert_close(other.invert(0.3).mean, fresh.invert(0.3).mean)
     assert other.invert(0.3).log_evidence == pytest.approx(fresh.invert(0.3).log_evidence)
     assert other.invert(0.3).log_evidence != pytest.approx(problem.invert(0.3).log_evidence)
+
+
+def _blurred(number=120, width=6.0):
+    """A sparse signal seen through a broad blur, next to singular."""
+    index = torch.arange(number).double()
+    blur = torch.exp(-0.5 * ((index[:, None] - index) / width) ** 2)
+    truth = torch.zeros(number).double()
+    truth[::17] = 100.0
+    noise = torch.randn(number, generator=torch.Generator().manual_seed(2)).double()
+    return blur.mT @ blur + 1e-7 * torch.eye(number), blur.mT @ (blur @ truth + noise)
+
+
+def test_exchanges_end_where_little_is_left_to_gain(monkeypatch):
+    """Near a singular system the exact set of zeros takes many exchanges, its value few."""
+    system, right = _blurred()
+    factor = torch.linalg.cholesky(system)
+    target = torch.linalg.solve_triangular(factor, right[:, None], upper=False)[:, 0]
+    expected = torch.as_tensor(nnls(factor.mT.numpy(), target.numpy(), maxiter=10**5)[0])
+    monkeypatch.setattr(inversion, "_PATIENCE", 0)
+    monkeypatch.setattr(inversion, "_NEGLIGIBLE", 0.0)
+    free = torch.ones(len(right), dtype=torch.bool)
+    mean, _, free = nonnegative_solution(system, right, free)
+    assert bool((mean >= 0).all())
+    assert bool((mean[~free] == 0).all())
+
+    def value(x):
+        return float(x @ (system @ x) / 2 - right @ x)
+
+    assert value(mean) == pytest.approx(value(expected), rel=1e-6)
+
+
+def test_exchanges_that_do_not_end_are_refused(monkeypatch):
+    monkeypatch.setattr(inversion, "_PATIENCE", 0)
+    monkeypatch.setattr(inversion, "_MAX_EXCHANGES", 1)
+    system, right = _blurred()
+    with pytest.raises(AstroRIMError, match="120 unknowns in 1 exchanges"):
+        nonnegative_solution(system, right, torch.ones(len(right), dtype=torch.bool))
+
+
+def test_strengths_that_leave_the_system_singular_have_no_evidence():
+    """Pixels that the data do not see: weak priors are singular to rounding."""
+    rng = np.random.default_rng(7)
+    design = np.zeros((PIXELS, SIZE**2))
+    design[:, :12] = rng.normal(size=(PIXELS, 1)) * rng.normal(size=12) * 1e8
+    problem = LinearProblem(
+        design=torch.as_tensor(design),
+        data=torch.as_tensor(rng.normal(size=PIXELS)),
+        smoothness=smoothness_matrix(SIZE),
+        log_determinant=smoothness_log_determinant(SIZE),
+        amplitude_precision=torch.zeros(0).double(),
+    )
+    with pytest.raises(RuntimeError, match="positive-definite"):
+        problem.invert(1e-3)
+    found = problem.best_strength(1.0)
+    assert 0.01 <= found <= 100
