@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["Inversion", "LinearProblem", "nonnegative_solution"]
 
 _BLOCK = 128
-_MAX_EXCHANGES = 300
+_MAX_EXCHANGES = 1000
 _SETTLED = 1e-5  # as _NEGLIGIBLE; what is left to gain is below the rounding of float32
 _PATIENCE = 3  # exchanges of many unknowns that need not lower the number of wrong ones
 _NO_EVIDENCE = 1e30  # minus its logarithm
