@@ -35,7 +35,7 @@ __all__ = ["ExpectedSource", "LensFit", "source_design"]
 
 ExpectedSource = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
-_FAINTEST = 0.05  # of the brightest, added to the expected brightness
+_FAINTEST = 0.03  # of the brightest, added to the expected brightness
 _MOST_ELEMENTS = 2**25  # of the images of source pixels that are made at a time
 _AMPLITUDE_RANGE = 3.0  # prior width of an amplitude, in units of what the data could hold
 _LIGHT_SAMPLING = 4  # elements of the PSF's grid along a pixel for the lens light, at most
