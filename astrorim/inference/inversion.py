@@ -33,6 +33,7 @@ __all__ = ["Inversion", "LinearProblem", "nonnegative_solution"]
 
 _BLOCK = 128
 _MAX_EXCHANGES = 1000
+_EXACT_EXCHANGES = 300  # after which little left to gain is enough
 _SETTLED = 1e-5  # as _NEGLIGIBLE; what is left to gain is below the rounding of float32
 _PATIENCE = 3  # exchanges of many unknowns that need not lower the number of wrong ones
 _NO_EVIDENCE = 1e30  # minus its logarithm
@@ -385,10 +386,9 @@ def _one_by_one(
             continue
         inward = torch.where(free | refused, 0.0, system @ mean - right)
         last = int(inward.argmin())
-        patient = exchange < _MAX_EXCHANGES
-        if float(inward[last]) >= -(small if patient else coarse):
+        if float(inward[last]) >= -(small if exchange < _EXACT_EXCHANGES else coarse):
             return mean, _constrained(system, right, free)[1], free
-        if not patient:
+        if exchange >= _MAX_EXCHANGES:
             break
         free[last] = True
     raise AstroRIMError(

@@ -191,7 +191,7 @@ def test_shards_do_their_part_and_keep_their_own_tables(astrorim, recorder, lens
 def test_lens_model_of_choice_is_fitted(astrorim, networks, lenses, tmp_path):
     outcome = astrorim(
         *("reconstruct", lenses / "lens_0.fits", "--output-dir", tmp_path / "r", *networks),
-        *("--lens-model", "sie"),
+        *("--lens-model", "sie", "--source-size", "16"),
     )
     assert outcome.status == 0, outcome.err
     document = json.loads((tmp_path / "r" / "lens_0_parameters.json").read_text())

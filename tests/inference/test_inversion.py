@@ -215,6 +215,7 @@ def test_exchanges_end_where_little_is_left_to_gain(monkeypatch):
 def test_exchanges_that_do_not_end_are_refused(monkeypatch):
     monkeypatch.setattr(inversion, "_PATIENCE", 0)
     monkeypatch.setattr(inversion, "_MAX_EXCHANGES", 1)
+    monkeypatch.setattr(inversion, "_SETTLED", 0.0)
     system, right = _blurred()
     with pytest.raises(AstroRIMError, match="120 unknowns in 1 exchanges"):
         nonnegative_solution(system, right, torch.ones(len(right), dtype=torch.bool))
