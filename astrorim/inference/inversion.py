@@ -25,13 +25,13 @@ import torch
 from scipy.optimize import minimize_scalar
 
 from astrorim.exceptions import AstroRIMError
+from astrorim.inference.design_matrix import DesignMatrix
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 __all__ = ["Inversion", "LinearProblem", "nonnegative_solution"]
 
-_BLOCK = 128
 _MAX_EXCHANGES = 1000
 _EXACT_EXCHANGES = 300  # after which little left to gain is enough
 _SETTLED = 1e-5  # as _NEGLIGIBLE; what is left to gain is below the rounding of float32
@@ -47,7 +47,7 @@ class LinearProblem:
 
     Parameters
     ----------
-    design : Tensor, (N, n)
+    design : DesignMatrix, (N, n)
         Image of each unknown; the source's pixels first.
     data : Tensor, (N,)
         Data.
@@ -59,7 +59,7 @@ class LinearProblem:
         Prior precision of the other unknowns.
     """
 
-    design: Tensor
+    design: DesignMatrix
     data: Tensor
     smoothness: Tensor
     log_determinant: float
@@ -72,27 +72,13 @@ class LinearProblem:
 
     @cached_property
     def gram(self) -> Tensor:
-        """A^T A, (n, n), float64.
-
-        Light components that overlap, as those of a multi-Gaussian expansion do, are told
-        apart below the rounding of float32 sums: with several the sums are made in float64.
-        """
-        m = self.num_source
-        gram = (self.design.mT @ self.design).double()
-        if self.design.shape[1] - m > 2:
-            light = self.design[:, m:].double()
-            gram[m:, m:] = light.mT @ light
-            # The source's products with the light, in blocks to save memory.
-            for first in range(0, m, _BLOCK):
-                part = slice(first, min(first + _BLOCK, m))
-                gram[part, m:] = self.design[:, part].double().mT @ light
-            gram[m:, :m] = gram[:m, m:].mT
-        return gram
+        """A^T A, (n, n), float64."""
+        return self.design.gram(self.num_source)
 
     @cached_property
     def projected(self) -> Tensor:
         """A^T d, (n,), float64."""
-        return self.design.double().mT @ self.data.double()
+        return self.design.transposed(self.data.double())
 
     def with_smoothness(self, smoothness: Tensor, log_determinant: float) -> LinearProblem:
         """The same problem under another prior of the source, products shared.
@@ -114,11 +100,20 @@ class LinearProblem:
 
     def prior_precision(self, strength: float) -> Tensor:
         """R, (n, n), float64."""
-        n, m = self.design.shape[1], self.num_source
-        precision = self.gram.new_zeros(n, n)
-        precision[:m, :m] = strength * self.smoothness
-        precision.diagonal()[m:] = self.amplitude_precision.double()
-        return precision
+        return self._with_prior(torch.zeros_like(self.gram), strength)
+
+    def _with_prior(self, matrix: Tensor, strength: float) -> Tensor:
+        """A matrix (n, n) to which R is added in place."""
+        m = self.num_source
+        matrix[:m, :m].add_(self.smoothness, alpha=strength)
+        matrix.diagonal()[m:] += self.amplitude_precision.double()
+        return matrix
+
+    def prior_times(self, unknowns: Tensor, strength: float) -> Tensor:
+        """R x of unknowns (n,), float64."""
+        m = self.num_source
+        source = strength * (self.smoothness @ unknowns[:m])
+        return torch.cat([source, self.amplitude_precision.double() * unknowns[m:]])
 
     def invert(
         self,
@@ -150,8 +145,7 @@ class LinearProblem:
         """
         if not (strength > 0 and math.isfinite(strength)):
             raise ValueError(f"strength must be positive and finite, got {strength}")
-        precision = self.prior_precision(strength)
-        system = self.gram + precision
+        system = self._with_prior(self.gram.clone(), strength)
         n = system.shape[0]
         free = torch.ones(n, dtype=torch.bool, device=system.device)
         if not nonnegative:
@@ -162,14 +156,15 @@ class LinearProblem:
                 free = passive.clone()
             mean, factor, free = nonnegative_solution(system, self.projected, free)
         # One step of iterative refinement undoes the rounding of a float32 Gram matrix.
-        residual = self.data - self.design @ mean.to(self.design)
-        gradient = (self.design.mT @ residual).double() - precision @ mean
+        residual = self.data - self.design @ mean
+        gradient = self.design.transposed(residual).double()
+        gradient = gradient - self.prior_times(mean, strength)
         step = torch.zeros_like(mean)
         step[free] = torch.cholesky_solve(gradient[free][:, None], factor)[:, 0]
         better = mean + step
         if not nonnegative or bool((better[free] >= 0).all()):
             mean = better
-            residual = self.data - self.design @ mean.to(self.design)
+            residual = self.data - self.design @ mean
         return Inversion(self, strength, mean, factor, free, residual)
 
     def best_strength(
@@ -250,10 +245,7 @@ class Inversion:
     @cached_property
     def penalty(self) -> float:
         """The prior's part of the objective, x^T R x."""
-        m = self.problem.num_source
-        source, amplitudes = self.mean[:m], self.mean[m:]
-        smooth = self.strength * float(source @ (self.problem.smoothness @ source))
-        return smooth + float((self.problem.amplitude_precision.double() * amplitudes**2).sum())
+        return float(self.mean @ self.problem.prior_times(self.mean, self.strength))
 
     @property
     def objective(self) -> float:
@@ -295,8 +287,9 @@ class Inversion:
 
     def without_problem(self) -> Inversion:
         """The same, its matrices dropped to free their memory."""
-        empty = self.problem.design[:0, :0]
-        return replace(self, problem=replace(self.problem, design=empty), factor=empty.double())
+        empty = DesignMatrix(None, self.problem.design.dense[:0, :0])
+        problem = replace(self.problem, design=empty)
+        return replace(self, problem=problem, factor=self.factor[:0, :0])
 
 
 def nonnegative_solution(

@@ -369,7 +369,7 @@ def _expansion(
     place = to_coordinates(values, space.positive)
     jacobian = fit.jacobian(state.values, state.frames, inversion)
     jacobian = jacobian * torch.where(space.positive, values, 1.0).to(jacobian)
-    crossed = inversion.problem.design.mT @ jacobian
+    crossed = inversion.problem.design.transposed(jacobian)
     gram = (jacobian.mT @ jacobian).double() - crossed.double().mT @ inversion.solve(crossed)
     gradient = -(jacobian.mT @ inversion.residual).double()
     gradient = gradient + space.precision * (place - space.mean)
