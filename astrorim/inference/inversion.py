@@ -33,8 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["Inversion", "LinearProblem", "nonnegative_solution"]
 
 _MAX_EXCHANGES = 1000
-_EXACT_EXCHANGES = 300  # after which little left to gain is enough
-_SETTLED = 1e-5  # as _NEGLIGIBLE; what is left to gain is below the rounding of float32
+_SETTLED = 1e-3  # of the objective, left to gain by further exchanges
 _PATIENCE = 3  # exchanges of many unknowns that need not lower the number of wrong ones
 _NO_EVIDENCE = 1e30  # minus its logarithm
 _NEGLIGIBLE = 1e-9  # of the largest part of the right side, scaled to a unit diagonal
@@ -154,7 +153,9 @@ class LinearProblem:
         else:
             if passive is not None:
                 free = passive.clone()
-            mean, factor, free = nonnegative_solution(system, self.projected, free)
+            mean, factor, free = nonnegative_solution(
+                system, self.projected, free, tolerance=_SETTLED
+            )
         # One step of iterative refinement undoes the rounding of a float32 Gram matrix.
         residual = self.data - self.design @ mean
         gradient = self.design.transposed(residual).double()
@@ -293,7 +294,7 @@ class Inversion:
 
 
 def nonnegative_solution(
-    system: Tensor, projected: Tensor, free: Tensor
+    system: Tensor, projected: Tensor, free: Tensor, *, tolerance: float = 0.0
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Minimise a convex quadratic over non-negative unknowns by block principal pivoting.
 
@@ -309,6 +310,10 @@ def nonnegative_solution(
         Right side b of the unconstrained system.
     free : Tensor, (n,), bool
         Guess of the unknowns that are not zero.
+    tolerance : float, optional
+        Stop where further exchanges would lower :math:`x^T S x - 2 b^T x` by about so much:
+        the squares of the negative unknowns and of the inward gradients, each unknown scaled
+        to a unit diagonal. Without it only rounding is left.
 
     Returns
     -------
@@ -330,22 +335,22 @@ def nonnegative_solution(
     fewest, patience, best = len(right) + 1, _PATIENCE, free
     while patience > 0:
         mean, factor = _constrained(scaled, right, free)
-        gradient = scaled @ mean - right
-        wrong = torch.where(free, mean < -small, gradient < -small)
+        slack = torch.where(free, mean, scaled @ mean - right)
+        wrong = slack < -small
         number = int(wrong.sum())
-        if number == 0:
+        if number == 0 or float(slack[wrong].square().sum()) < tolerance:
             return mean.clamp_min(0) / scale, scale[free][:, None] * factor, free
         if number < fewest:
             fewest, patience, best = number, _PATIENCE, free
         else:
             patience -= 1
         free = free ^ wrong
-    mean, factor, free = _one_by_one(scaled, right, best, small)
+    mean, factor, free = _one_by_one(scaled, right, best, small, tolerance)
     return mean / scale, scale[free][:, None] * factor, free
 
 
 def _one_by_one(
-    system: Tensor, right: Tensor, free: Tensor, small: float
+    system: Tensor, right: Tensor, free: Tensor, small: float, tolerance: float
 ) -> tuple[Tensor, Tensor, Tensor]:
     """The same minimum by exchanges each of which lowers the quadratic.
 
@@ -356,7 +361,7 @@ def _one_by_one(
     """
     mean = _constrained(system, right, free)[0].clamp_min(0)
     free, refused = mean > 0, torch.zeros_like(free)
-    last, coarse = -1, _SETTLED * float(right.abs().max())
+    last = -1
     for exchange in itertools.count():
         solution = _constrained(system, right, free)[0]
         if last >= 0 and float(solution[last]) <= 0:
@@ -379,7 +384,8 @@ def _one_by_one(
             continue
         inward = torch.where(free | refused, 0.0, system @ mean - right)
         last = int(inward.argmin())
-        if float(inward[last]) >= -(small if exchange < _EXACT_EXCHANGES else coarse):
+        gain = float(inward.clamp_max(0).square().sum())
+        if float(inward[last]) >= -small or gain < tolerance:
             return mean, _constrained(system, right, free)[1], free
         if exchange >= _MAX_EXCHANGES:
             break

@@ -255,7 +255,7 @@ def refine(
         if fit.size and (changed or accepted % options.strength_every == 0):
             problem = heat.problem(state.values, frames) if changed else state.inversion.problem
             prior_strength = problem.best_strength(None if changed else prior_strength)
-            state = at(state.values)
+            state = at(state.values, state.inversion.free)
         place, gradient, curvature = _expansion(heat, state, space)
         improvement = 0.0
         while steps < options.max_steps and damping < _MOST_DAMPING:
@@ -273,11 +273,11 @@ def refine(
             # Settled at this temperature: at a lower one the data say more.
             temperature = max(1.0, temperature / 4)
             heat, damping = fit.tempered(temperature), 1e-2
-            state = at(state.values)
+            state = at(state.values, state.inversion.free)
     if temperature != 1:
         heat = fit
         prior_strength = fit.problem(state.values, frames).best_strength() if fit.size else 1.0
-        state = at(state.values)
+        state = at(state.values, state.inversion.free)
     _, _, curvature = _expansion(fit, state, space)
     return replace(state, covariance=space.inverse(curvature), steps=steps)
 
