@@ -171,11 +171,25 @@ class LensFit:
         """Number of fitted pixels."""
         return len(self._data)
 
+    @property
+    def data(self) -> Tensor:
+        """The fitted pixels (N,) less the background, in units of the noise."""
+        return self._data
+
+    @property
+    def positions(self) -> tuple[Tensor, Tensor]:
+        """Positions x, y of the fitted pixels, each (N,), arcsec."""
+        m, (height, width) = self.model.margin, self.model.shape
+        frame = (0, slice(m, m + height), slice(m, m + width))
+        x, y = (place[frame][self.used] for place in self.model.positions(1))
+        return x, y
+
     def whitened_residual(self, images: Tensor) -> Tensor:
         """Data minus model images (..., H, W), in units of the noise, on the fitted pixels."""
-        return self._data - self._whitened(images)
+        return self._data - self.whitened(images)
 
-    def _whitened(self, images: Tensor) -> Tensor:
+    def whitened(self, images: Tensor) -> Tensor:
+        """Images (..., H, W) in units of the noise, on the fitted pixels, (..., N)."""
         return images[..., self.used] * self._weight
 
     def _prior(self, frames: SourceFrames | None) -> tuple[Tensor, float]:
@@ -217,7 +231,7 @@ class LensFit:
         -------
         LinearProblem
         """
-        columns = [self._whitened(self.light_design(values))]
+        columns = [self.whitened(self.light_design(values))]
         if self.size and frames is not None:
             columns.insert(0, self._source_columns(values, frames))
         light = columns[-1]
@@ -238,7 +252,7 @@ class LensFit:
         step = max(1, _MOST_ELEMENTS // (height * width))
         blocks = [range(first, min(first + step, number)) for first in range(0, number, step)]
         return torch.cat(
-            [self._whitened(source_design(model, values, frames, block)) for block in blocks]
+            [self.whitened(source_design(model, values, frames, block)) for block in blocks]
         )
 
     def with_amplitudes(self, values: Tensor, inversion: Inversion) -> Tensor:
@@ -289,7 +303,7 @@ class LensFit:
             core = model.light_core(values)
             scene = _along(lambda v: model.light_scene(v, core), values, light)[:, 0]
             images.append(model.observe(scene, model.sampling))
-        return self._whitened(torch.cat(images)).mT
+        return self.whitened(torch.cat(images)).mT
 
 
 def _along(function: Callable[[Tensor], object], values: Tensor, columns: list[int]) -> Tensor:
