@@ -89,7 +89,12 @@ def fit_lens(
     fit : LensFit
         The fit, at the PSF's own sampling, of the part of the image that holds arcs.
     state : RefinementState
-        The solution.
+        The solution; its notes name the starts and the finer pixels that failed.
+
+    Raises
+    ------
+    AstroRIMError
+        If every start fails, with the last one's reason.
     """
     options = options or SearchOptions()
     wanted = options.start
@@ -100,17 +105,20 @@ def fit_lens(
     starts = search_starts(model, used, values, wanted)
     model, used = central_model(model, used, _reach(model, used, starts))
     fit, best = _best_of(model, used, starts, options)
+    notes = best.notes
     fine = model.changed(supersampling=_TRACED, sampling=_CONVOLVED)
     last, state = _on_pixels(fine, fit, best, options.source_size, options.max_steps)
     size = round(_FINER * options.source_size)
     if options.adaptive and _misfit(last, state) > _SIGNIFICANT:
         try:
             finer, other = _on_pixels(fine, last, state, size, options.max_steps)
-        except AstroRIMError:
-            return last, state  # which its flags judge
-        if other.inversion.log_evidence > state.inversion.log_evidence:
-            return finer, other
-    return last, state
+        except AstroRIMError as error:
+            # The coarser solution is kept, and judged by its flags.
+            notes += (f"a source of {size} x {size} pixels failed: {error}",)
+        else:
+            if other.inversion.log_evidence > state.inversion.log_evidence:
+                last, state = finer, other
+    return last, replace(state, notes=notes)
 
 
 def _on_pixels(
@@ -167,7 +175,9 @@ def _best_of(
     known = centre_prior(model, starts.values[:1], options.start.centre_width)
     steps = RefinementOptions(max_steps=options.early_steps, tolerance=1.0)
     found: list[tuple[LensFit, RefinementState]] = []
+    notes: list[str] = []
     failure = AstroRIMError("the search of a lens must have a start, got none")
+    place = model.system.parameters.index_of("theta_E")
     for i in range(len(starts.values)):
         start = starts.select(torch.tensor([i]))
         fit = LensFit(fast, used, _EARLY_SIZE, expected=start.brightness, known=known)
@@ -176,10 +186,13 @@ def _best_of(
             found.append((fit, refine(fit, start.values, frames, options=steps)))
         except AstroRIMError as error:
             failure = error  # of this start; another may do
+            radius = float(start.values[0, place])
+            notes.append(f"the start at theta_E {radius:.3g} arcsec failed: {error}")
     if not found:
         raise failure
     fit, best = max(found, key=lambda pair: pair[1].inversion.log_evidence)
     frames = frames_of_source(fit, best, _EARLY_SIZE)
     fit = LensFit(fast, used, _EARLY_SIZE, expected=expected_like(fit, best), known=known)
     steps = replace(steps, tempered=False)
-    return fit, refine(fit, best.values, frames, options=steps)
+    state = refine(fit, best.values, frames, options=steps)
+    return fit, replace(state, notes=tuple(notes))

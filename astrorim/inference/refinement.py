@@ -89,6 +89,8 @@ class RefinementState:
     covariance : Tensor, (Q, Q), or None
         Inverse curvature of half the objective in step coordinates of the non-linear
         parameters.
+    notes : tuple of str
+        What failed on the way, and was done without.
     """
 
     values: Tensor
@@ -97,6 +99,7 @@ class RefinementState:
     objective: float
     steps: int = 0
     covariance: Tensor | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def source_frames(self) -> SourceFrames:

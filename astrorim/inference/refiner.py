@@ -177,6 +177,7 @@ class LensRefiner:
                 PREDICTED_SHARE: predicted_share(fit, state),
                 "start": "blind" if start is None else "given",
                 "posterior": drawn,
+                "notes": list(state.notes),
             },
             sky=_sky(observation),
             supersampling=fit.model.supersampling,

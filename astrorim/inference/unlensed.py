@@ -143,8 +143,8 @@ def lensing_odds(fit: LensFit, state: RefinementState) -> LensingOdds:
         design=torch.cat([problem.design, freer.mT], dim=1),
         amplitude_precision=precision,
     )
-    strength = lensed.best_strength(state.inversion.strength)
-    with_lens = lensed.invert(strength).log_evidence + lens_occam_factor(fit, state)
+    solved = lensed.invert(state.inversion.strength)
+    with_lens = solved.log_evidence + lens_occam_factor(fit, state)
     best = _Unlensed(fit, lensed.design[:, number:], precision).best()
     return LensingOdds(with_lens - best[0], best[1])
 
