@@ -65,7 +65,7 @@ def fisher_matrix(
     inversion = fit.problem(values, frames).invert(strength)
     true = torch.cat([source.reshape(-1).double(), values[0, fit.linear].double()])
     jacobian = fit.jacobian(values, frames, replace(inversion, mean=true))
-    crossed = inversion.problem.design.mT @ jacobian
+    crossed = inversion.problem.design.transposed(jacobian)
     gram = (jacobian.mT @ jacobian).double()
     return gram - crossed.double().mT @ inversion.solve(crossed)
 

@@ -63,9 +63,8 @@ def predicted_share(fit: LensFit, state: RefinementState, num_sectors: int = 4) 
     inversion, number = state.inversion, fit.size**2
     if not number:
         raise ValueError("the solution must have a source, got none")
-    design, mean = inversion.problem.design, inversion.mean.to(inversion.problem.design)
-    columns = design[:, :number]
-    arcs = columns @ mean[:number]
+    columns = inversion.problem.design.first(number)
+    arcs = columns @ inversion.mean[:number]
     alone = inversion.residual + arcs
     sector = _sectors(fit, state, arcs, num_sectors)
     precision = inversion.strength * inversion.problem.smoothness
@@ -74,11 +73,11 @@ def predicted_share(fit: LensFit, state: RefinementState, num_sectors: int = 4) 
         held = sector == k
         if not bool(held.any()) or bool(held.all()):
             continue
-        others = columns[~held]
-        system = (others.mT @ others).double() + precision
-        right = others.double().mT @ alone[~held].double()
+        others = columns.rows(~held)
+        system = others.gram(number) + precision
+        right = others.transposed(alone[~held].double())
         source = torch.cholesky_solve(right[:, None], torch.linalg.cholesky(system))[:, 0]
-        left = alone[held] - columns[held] @ source.to(columns)
+        left = alone[held] - columns.rows(held) @ source
         before = float(alone[held].double().square().sum())
         gained += before - float(left.double().square().sum())
         possible += before - float(inversion.residual[held].double().square().sum())

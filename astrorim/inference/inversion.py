@@ -25,16 +25,15 @@ import torch
 from scipy.optimize import minimize_scalar
 
 from astrorim.exceptions import AstroRIMError
+from astrorim.inference.design_matrix import DesignMatrix
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 __all__ = ["Inversion", "LinearProblem", "nonnegative_solution"]
 
-_BLOCK = 128
 _MAX_EXCHANGES = 1000
-_EXACT_EXCHANGES = 300  # after which little left to gain is enough
-_SETTLED = 1e-5  # as _NEGLIGIBLE; what is left to gain is below the rounding of float32
+_SETTLED = 1e-3  # of the objective, left to gain by further exchanges
 _PATIENCE = 3  # exchanges of many unknowns that need not lower the number of wrong ones
 _NO_EVIDENCE = 1e30  # minus its logarithm
 _NEGLIGIBLE = 1e-9  # of the largest part of the right side, scaled to a unit diagonal
@@ -47,7 +46,7 @@ class LinearProblem:
 
     Parameters
     ----------
-    design : Tensor, (N, n)
+    design : DesignMatrix, (N, n)
         Image of each unknown; the source's pixels first.
     data : Tensor, (N,)
         Data.
@@ -59,7 +58,7 @@ class LinearProblem:
         Prior precision of the other unknowns.
     """
 
-    design: Tensor
+    design: DesignMatrix
     data: Tensor
     smoothness: Tensor
     log_determinant: float
@@ -72,27 +71,13 @@ class LinearProblem:
 
     @cached_property
     def gram(self) -> Tensor:
-        """A^T A, (n, n), float64.
-
-        Light components that overlap, as those of a multi-Gaussian expansion do, are told
-        apart below the rounding of float32 sums: with several the sums are made in float64.
-        """
-        m = self.num_source
-        gram = (self.design.mT @ self.design).double()
-        if self.design.shape[1] - m > 2:
-            light = self.design[:, m:].double()
-            gram[m:, m:] = light.mT @ light
-            # The source's products with the light, in blocks to save memory.
-            for first in range(0, m, _BLOCK):
-                part = slice(first, min(first + _BLOCK, m))
-                gram[part, m:] = self.design[:, part].double().mT @ light
-            gram[m:, :m] = gram[:m, m:].mT
-        return gram
+        """A^T A, (n, n), float64."""
+        return self.design.gram(self.num_source)
 
     @cached_property
     def projected(self) -> Tensor:
         """A^T d, (n,), float64."""
-        return self.design.double().mT @ self.data.double()
+        return self.design.transposed(self.data.double())
 
     def with_smoothness(self, smoothness: Tensor, log_determinant: float) -> LinearProblem:
         """The same problem under another prior of the source, products shared.
@@ -114,11 +99,20 @@ class LinearProblem:
 
     def prior_precision(self, strength: float) -> Tensor:
         """R, (n, n), float64."""
-        n, m = self.design.shape[1], self.num_source
-        precision = self.gram.new_zeros(n, n)
-        precision[:m, :m] = strength * self.smoothness
-        precision.diagonal()[m:] = self.amplitude_precision.double()
-        return precision
+        return self._with_prior(torch.zeros_like(self.gram), strength)
+
+    def _with_prior(self, matrix: Tensor, strength: float) -> Tensor:
+        """A matrix (n, n) to which R is added in place."""
+        m = self.num_source
+        matrix[:m, :m].add_(self.smoothness, alpha=strength)
+        matrix.diagonal()[m:] += self.amplitude_precision.double()
+        return matrix
+
+    def prior_times(self, unknowns: Tensor, strength: float) -> Tensor:
+        """R x of unknowns (n,), float64."""
+        m = self.num_source
+        source = strength * (self.smoothness @ unknowns[:m])
+        return torch.cat([source, self.amplitude_precision.double() * unknowns[m:]])
 
     def invert(
         self,
@@ -150,8 +144,7 @@ class LinearProblem:
         """
         if not (strength > 0 and math.isfinite(strength)):
             raise ValueError(f"strength must be positive and finite, got {strength}")
-        precision = self.prior_precision(strength)
-        system = self.gram + precision
+        system = self._with_prior(self.gram.clone(), strength)
         n = system.shape[0]
         free = torch.ones(n, dtype=torch.bool, device=system.device)
         if not nonnegative:
@@ -160,16 +153,19 @@ class LinearProblem:
         else:
             if passive is not None:
                 free = passive.clone()
-            mean, factor, free = nonnegative_solution(system, self.projected, free)
+            mean, factor, free = nonnegative_solution(
+                system, self.projected, free, tolerance=_SETTLED
+            )
         # One step of iterative refinement undoes the rounding of a float32 Gram matrix.
-        residual = self.data - self.design @ mean.to(self.design)
-        gradient = (self.design.mT @ residual).double() - precision @ mean
+        residual = self.data - self.design @ mean
+        gradient = self.design.transposed(residual).double()
+        gradient = gradient - self.prior_times(mean, strength)
         step = torch.zeros_like(mean)
         step[free] = torch.cholesky_solve(gradient[free][:, None], factor)[:, 0]
         better = mean + step
         if not nonnegative or bool((better[free] >= 0).all()):
             mean = better
-            residual = self.data - self.design @ mean.to(self.design)
+            residual = self.data - self.design @ mean
         return Inversion(self, strength, mean, factor, free, residual)
 
     def best_strength(
@@ -250,10 +246,7 @@ class Inversion:
     @cached_property
     def penalty(self) -> float:
         """The prior's part of the objective, x^T R x."""
-        m = self.problem.num_source
-        source, amplitudes = self.mean[:m], self.mean[m:]
-        smooth = self.strength * float(source @ (self.problem.smoothness @ source))
-        return smooth + float((self.problem.amplitude_precision.double() * amplitudes**2).sum())
+        return float(self.mean @ self.problem.prior_times(self.mean, self.strength))
 
     @property
     def objective(self) -> float:
@@ -295,12 +288,13 @@ class Inversion:
 
     def without_problem(self) -> Inversion:
         """The same, its matrices dropped to free their memory."""
-        empty = self.problem.design[:0, :0]
-        return replace(self, problem=replace(self.problem, design=empty), factor=empty.double())
+        empty = DesignMatrix(None, self.problem.design.dense[:0, :0])
+        problem = replace(self.problem, design=empty)
+        return replace(self, problem=problem, factor=self.factor[:0, :0])
 
 
 def nonnegative_solution(
-    system: Tensor, projected: Tensor, free: Tensor
+    system: Tensor, projected: Tensor, free: Tensor, *, tolerance: float = 0.0
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Minimise a convex quadratic over non-negative unknowns by block principal pivoting.
 
@@ -316,6 +310,10 @@ def nonnegative_solution(
         Right side b of the unconstrained system.
     free : Tensor, (n,), bool
         Guess of the unknowns that are not zero.
+    tolerance : float, optional
+        Stop where further exchanges would lower :math:`x^T S x - 2 b^T x` by about so much:
+        the squares of the negative unknowns and of the inward gradients, each unknown scaled
+        to a unit diagonal. Without it only rounding is left.
 
     Returns
     -------
@@ -337,22 +335,22 @@ def nonnegative_solution(
     fewest, patience, best = len(right) + 1, _PATIENCE, free
     while patience > 0:
         mean, factor = _constrained(scaled, right, free)
-        gradient = scaled @ mean - right
-        wrong = torch.where(free, mean < -small, gradient < -small)
+        slack = torch.where(free, mean, scaled @ mean - right)
+        wrong = slack < -small
         number = int(wrong.sum())
-        if number == 0:
+        if number == 0 or float(slack[wrong].square().sum()) < tolerance:
             return mean.clamp_min(0) / scale, scale[free][:, None] * factor, free
         if number < fewest:
             fewest, patience, best = number, _PATIENCE, free
         else:
             patience -= 1
         free = free ^ wrong
-    mean, factor, free = _one_by_one(scaled, right, best, small)
+    mean, factor, free = _one_by_one(scaled, right, best, small, tolerance)
     return mean / scale, scale[free][:, None] * factor, free
 
 
 def _one_by_one(
-    system: Tensor, right: Tensor, free: Tensor, small: float
+    system: Tensor, right: Tensor, free: Tensor, small: float, tolerance: float
 ) -> tuple[Tensor, Tensor, Tensor]:
     """The same minimum by exchanges each of which lowers the quadratic.
 
@@ -363,7 +361,7 @@ def _one_by_one(
     """
     mean = _constrained(system, right, free)[0].clamp_min(0)
     free, refused = mean > 0, torch.zeros_like(free)
-    last, coarse = -1, _SETTLED * float(right.abs().max())
+    last = -1
     for exchange in itertools.count():
         solution = _constrained(system, right, free)[0]
         if last >= 0 and float(solution[last]) <= 0:
@@ -386,7 +384,8 @@ def _one_by_one(
             continue
         inward = torch.where(free | refused, 0.0, system @ mean - right)
         last = int(inward.argmin())
-        if float(inward[last]) >= -(small if exchange < _EXACT_EXCHANGES else coarse):
+        gain = float(inward.clamp_max(0).square().sum())
+        if float(inward[last]) >= -small or gain < tolerance:
             return mean, _constrained(system, right, free)[1], free
         if exchange >= _MAX_EXCHANGES:
             break

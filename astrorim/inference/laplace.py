@@ -87,7 +87,7 @@ def laplace_samples(
         first = fit.size**2
         jacobian = fit.jacobian(values, state.frames, inversion)
         jacobian = jacobian * torch.where(positive, point, 1.0).to(jacobian)
-        response = inversion.solve(inversion.problem.design.mT @ jacobian)[first:]
+        response = inversion.solve(inversion.problem.design.transposed(jacobian))[first:]
         spread = _root(inversion.covariance()[first:, first:])
         noise = torch.randn(number, len(fit.linear), generator=generator, dtype=torch.float64)
         draws[:, fit.linear] = inversion.mean[first:] - delta @ response.mT + noise @ spread.mT

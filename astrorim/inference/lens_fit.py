@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from astrorim.inference.design_matrix import DesignMatrix
 from astrorim.inference.inversion import LinearProblem
 from astrorim.inference.smoothness import (
     SmoothnessKind,
     smoothness_log_determinant,
     smoothness_matrix,
 )
+from astrorim.inference.source_images import SourceImages
 from astrorim.lensing.convolution import bin_pixels
 from astrorim.lensing.interpolation import SourceSampler
 
@@ -31,57 +33,13 @@ if TYPE_CHECKING:
     from astrorim.lensing.forward import ForwardModel
     from astrorim.lensing.interpolation import SourceFrames
 
-__all__ = ["ExpectedSource", "LensFit", "source_design"]
+__all__ = ["ExpectedSource", "LensFit"]
 
 ExpectedSource = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 _FAINTEST = 0.03  # of the brightest, added to the expected brightness
-_MOST_ELEMENTS = 2**25  # of the images of source pixels that are made at a time
 _AMPLITUDE_RANGE = 3.0  # prior width of an amplitude, in units of what the data could hold
 _LIGHT_SAMPLING = 4  # elements of the PSF's grid along a pixel for the lens light, at most
-
-
-def source_design(
-    model: ForwardModel, values: Tensor, frames: SourceFrames, pixels: range | None = None
-) -> Tensor:
-    """Image of every source pixel.
-
-    Parameters
-    ----------
-    model : ForwardModel
-        Of one image.
-    values : Tensor, (1, P)
-        Parameters.
-    frames : SourceFrames
-        Frame of the source, of n pixels a side.
-    pixels : range, optional
-        Which of them, in row-major order; all by default.
-
-    Returns
-    -------
-    Tensor, (n^2, H, W), flux per pixel for one flux per arcsec^2
-    """
-    beta_x, beta_y = model.trace(values)
-    n, k, sampling = frames.size, model.supersampling, model.sampling
-    pixels = range(n * n) if pixels is None else pixels
-    rows, columns = (side * sampling // k for side in beta_x.shape[-2:])
-    u, v = (place[0] for place in frames.pixels(beta_x, beta_y))
-    coarse = k // sampling
-    row = torch.arange(u.shape[0], device=u.device) // coarse
-    column = torch.arange(u.shape[1], device=u.device) // coarse
-    place = row[:, None] * columns + column[None, :]
-    left, top = u.floor(), v.floor()
-    design = u.new_zeros(len(pixels), rows * columns)
-    for i in (0, 1):
-        for j in (0, 1):
-            x, y = left.long() + i, top.long() + j
-            weight = (1 - (u - x).abs()) * (1 - (v - y).abs()) / coarse**2
-            inside = (x >= 0) & (x < n) & (y >= 0) & (y < n)
-            pixel = y * n + x - pixels.start
-            inside &= (pixel >= 0) & (pixel < len(pixels))
-            index = pixel[inside] * (rows * columns) + place[inside]
-            design.view(-1).index_add_(0, index, weight[inside])
-    return model.observe(design.view(len(pixels), rows, columns), sampling)
 
 
 class LensFit:
@@ -143,7 +101,10 @@ class LensFit:
         background = 0.0 if model.data.background is None else model.data.background[0]
         self._weight = 1 / noise
         self._data = (model.data.image[0][self.used] - background) * self._weight
+        self._coolness = 1.0
+        self._images: SourceImages | None = None
         if size:
+            self._images = SourceImages(model, self.used, self._weight)
             self._matrix = smoothness_matrix(size, smoothness)
             self._log_determinant = smoothness_log_determinant(size, smoothness)
         else:
@@ -163,8 +124,9 @@ class LensFit:
         return result
 
     def _heat(self, temperature: float) -> None:
-        self._weight = self._weight / math.sqrt(temperature)
-        self._data = self._data / math.sqrt(temperature)
+        self._coolness = 1 / math.sqrt(temperature)
+        self._weight = self._weight * self._coolness
+        self._data = self._data * self._coolness
 
     @property
     def num_pixels(self) -> int:
@@ -231,28 +193,20 @@ class LensFit:
         -------
         LinearProblem
         """
-        columns = [self.whitened(self.light_design(values))]
-        if self.size and frames is not None:
-            columns.insert(0, self._source_columns(values, frames))
-        light = columns[-1]
+        light = self.whitened(self.light_design(values))
+        design = DesignMatrix(None, light.mT.contiguous())
+        if self._images is not None and frames is not None:
+            design = DesignMatrix.of(
+                self._images.design(values, frames) * self._coolness, design.dense
+            )
         matrix, log_determinant = self._prior(frames)
         largest = self._data.abs().amax() / light.abs().amax(dim=1).clamp_min(1e-30)
         return LinearProblem(
-            design=torch.cat(columns).mT.contiguous(),
+            design=design,
             data=self._data,
             smoothness=matrix,
             log_determinant=log_determinant,
             amplitude_precision=(_AMPLITUDE_RANGE * largest) ** -2,
-        )
-
-    def _source_columns(self, values: Tensor, frames: SourceFrames) -> Tensor:
-        """Whitened images (n^2, N) of the source's pixels, by blocks that bound the memory."""
-        model, number = self.model, frames.size**2
-        height, width = ((side + 2 * model.margin) * model.sampling for side in model.shape)
-        step = max(1, _MOST_ELEMENTS // (height * width))
-        blocks = [range(first, min(first + step, number)) for first in range(0, number, step)]
-        return torch.cat(
-            [self.whitened(source_design(model, values, frames, block)) for block in blocks]
         )
 
     def with_amplitudes(self, values: Tensor, inversion: Inversion) -> Tensor:

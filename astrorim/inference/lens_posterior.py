@@ -187,7 +187,7 @@ class _Posterior:
         values = state.values[0, self.fit.nonlinear].double()
         jacobian = self.fit.jacobian(state.values, self.frames, inversion)
         jacobian = jacobian * torch.where(self.positive, values, 1.0).to(jacobian)
-        response = inversion.solve(inversion.problem.design.mT @ jacobian)
+        response = inversion.solve(inversion.problem.design.transposed(jacobian))
         crossed = -response @ state.covariance
         below = inversion.covariance() - crossed @ response.mT
         top = torch.cat([state.covariance, crossed.mT], dim=1)

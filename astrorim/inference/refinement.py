@@ -258,7 +258,7 @@ def refine(
         if fit.size and (changed or accepted % options.strength_every == 0):
             problem = heat.problem(state.values, frames) if changed else state.inversion.problem
             prior_strength = problem.best_strength(None if changed else prior_strength)
-            state = at(state.values)
+            state = at(state.values, state.inversion.free)
         place, gradient, curvature = _expansion(heat, state, space)
         improvement = 0.0
         while steps < options.max_steps and damping < _MOST_DAMPING:
@@ -276,11 +276,11 @@ def refine(
             # Settled at this temperature: at a lower one the data say more.
             temperature = max(1.0, temperature / 4)
             heat, damping = fit.tempered(temperature), 1e-2
-            state = at(state.values)
+            state = at(state.values, state.inversion.free)
     if temperature != 1:
         heat = fit
         prior_strength = fit.problem(state.values, frames).best_strength() if fit.size else 1.0
-        state = at(state.values)
+        state = at(state.values, state.inversion.free)
     _, _, curvature = _expansion(fit, state, space)
     return replace(state, covariance=space.inverse(curvature), steps=steps)
 
@@ -372,7 +372,7 @@ def _expansion(
     place = to_coordinates(values, space.positive)
     jacobian = fit.jacobian(state.values, state.frames, inversion)
     jacobian = jacobian * torch.where(space.positive, values, 1.0).to(jacobian)
-    crossed = inversion.problem.design.mT @ jacobian
+    crossed = inversion.problem.design.transposed(jacobian)
     gram = (jacobian.mT @ jacobian).double() - crossed.double().mT @ inversion.solve(crossed)
     gradient = -(jacobian.mT @ inversion.residual).double()
     gradient = gradient + space.precision * (place - space.mean)

@@ -22,6 +22,7 @@ import torch
 from scipy.ndimage import shift
 from scipy.signal import fftconvolve
 
+from astrorim.inference.design_matrix import DesignMatrix
 from astrorim.inference.inversion import LinearProblem
 from astrorim.inference.model_evidence import lens_occam_factor
 from astrorim.lensing.system import LIGHT_PREFIX
@@ -135,17 +136,17 @@ def lensing_odds(fit: LensFit, state: RefinementState) -> LensingOdds:
     """
     if not fit.size:
         raise ValueError("the solution must have a source, got none")
-    problem, number = state.inversion.problem, fit.size**2
+    problem = state.inversion.problem
     freer = light_deviations(fit, state.values)
     precision = torch.cat([problem.amplitude_precision, freer.new_ones(len(freer))])
     lensed = replace(
         problem,
-        design=torch.cat([problem.design, freer.mT], dim=1),
+        design=problem.design.with_columns(freer.mT),
         amplitude_precision=precision,
     )
     solved = lensed.invert(state.inversion.strength)
     with_lens = solved.log_evidence + lens_occam_factor(fit, state)
-    best = _Unlensed(fit, lensed.design[:, number:], precision).best()
+    best = _Unlensed(fit, lensed.design.last(len(precision)), precision).best()
     return LensingOdds(with_lens - best[0], best[1])
 
 
@@ -208,7 +209,9 @@ class _Unlensed:
             most = self._fit.data.abs().amax() / stars.abs().amax(dim=1).clamp_min(1e-30)
             precision = torch.cat([precision, (_AMPLITUDE_RANGE * most) ** -2])
         nothing = galaxy.new_zeros(0, 0).double()
-        inversion = LinearProblem(galaxy, self._fit.data, nothing, 0.0, precision).invert(1.0)
+        inversion = LinearProblem(
+            DesignMatrix(None, galaxy), self._fit.data, nothing, 0.0, precision
+        ).invert(1.0)
         evidence = inversion.log_evidence
         first = galaxy.shape[1] - len(places)
         for place, flux in zip(places, inversion.mean[first:], strict=True):

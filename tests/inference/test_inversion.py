@@ -12,6 +12,7 @@ from scipy.stats import multivariate_normal
 
 from astrorim.exceptions import AstroRIMError
 from astrorim.inference import inversion
+from astrorim.inference.design_matrix import DesignMatrix
 from astrorim.inference.inversion import LinearProblem, nonnegative_solution
 from astrorim.inference.smoothness import smoothness_log_determinant, smoothness_matrix
 
@@ -23,7 +24,7 @@ def problem():
     rng = np.random.default_rng(5)
     design = rng.normal(size=(PIXELS, SIZE**2 + AMPLITUDES))
     return LinearProblem(
-        design=torch.as_tensor(design),
+        design=DesignMatrix(None, torch.as_tensor(design)),
         data=torch.as_tensor(rng.normal(size=PIXELS) * 3),
         smoothness=smoothness_matrix(SIZE),
         log_determinant=smoothness_log_determinant(SIZE),
@@ -42,7 +43,7 @@ def _prior_covariance(problem, strength):
 @pytest.mark.parametrize("strength", [0.01, 1.0, 300.0])
 def test_agrees_with_the_closed_form(problem, strength):
     """Mean, covariance and evidence of the Gaussian in its data-space form."""
-    prior, a, d = _prior_covariance(problem, strength), problem.design.numpy(), problem.data
+    prior, a, d = _prior_covariance(problem, strength), problem.design.dense.numpy(), problem.data
     marginal = np.eye(PIXELS) + a @ prior @ a.T
     gain = prior @ a.T @ np.linalg.inv(marginal)
     inversion = problem.invert(strength)
@@ -58,7 +59,7 @@ def test_agrees_with_the_closed_form(problem, strength):
 
 def test_single_precision_agrees_to_a_fraction_of_the_error(problem):
     single = LinearProblem(
-        problem.design.float(),
+        DesignMatrix(None, problem.design.dense.float()),
         problem.data.float(),
         problem.smoothness,
         problem.log_determinant,
@@ -84,7 +85,7 @@ def test_nonnegative_solution_is_that_of_an_independent_solver(problem, guess):
     strength = 0.3
     precision = np.linalg.inv(_prior_covariance(problem, strength))
     root = np.linalg.cholesky(precision).T
-    stacked = np.vstack([problem.design.numpy(), root])
+    stacked = np.vstack([problem.design.dense.numpy(), root])
     data = np.concatenate([problem.data.numpy(), np.zeros(len(root))])
     expected = lsq_linear(stacked, data, bounds=(0, np.inf), method="bvls", tol=1e-14).x
     passive = None if guess is None else torch.arange(len(root)) % 2 == 0
@@ -158,7 +159,7 @@ def test_gaussians_of_a_common_centre_are_told_apart():
     design = torch.exp(-0.5 * (radius[:, None] / widths) ** 2)
     truth = torch.linspace(1, 2, 18)
     problem = LinearProblem(
-        design=design,
+        design=DesignMatrix(None, design),
         data=1000 * design @ truth,
         smoothness=torch.zeros(0, 0).double(),
         log_determinant=0.0,
@@ -227,7 +228,7 @@ def test_strengths_that_leave_the_system_singular_have_no_evidence():
     design = np.zeros((PIXELS, SIZE**2))
     design[:, :12] = rng.normal(size=(PIXELS, 1)) * rng.normal(size=12) * 1e8
     problem = LinearProblem(
-        design=torch.as_tensor(design),
+        design=DesignMatrix(None, torch.as_tensor(design)),
         data=torch.as_tensor(rng.normal(size=PIXELS)),
         smoothness=smoothness_matrix(SIZE),
         log_determinant=smoothness_log_determinant(SIZE),

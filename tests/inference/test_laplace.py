@@ -60,7 +60,9 @@ def test_samples_have_the_covariance_of_the_joint_gaussian(galaxy):
     # The joint curvature in the same coordinates, inverted by itself.
     jacobian = fit.jacobian(state.values, None, state.inversion)[:, columns]
     scale = torch.where(positive, state.values[0, moving], 1.0)
-    design = torch.cat([state.inversion.problem.design, jacobian * scale], 1).double()
+    linear = state.inversion.problem.design
+    linear = linear @ torch.eye(linear.shape[1])
+    design = torch.cat([linear, jacobian * scale], 1).double()
     precision = design.mT @ design
     precision[0, 0] += float(state.inversion.problem.amplitude_precision[0])
     joint = torch.linalg.inv(precision)[0, 0].sqrt()

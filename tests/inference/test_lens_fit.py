@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from astrorim.inference.lens_fit import LensFit, source_design
+from astrorim.inference.lens_fit import LensFit
 from astrorim.lensing.forward import ForwardModel, ImageData
 from astrorim.lensing.interpolation import SourceFrames
 from astrorim.lensing.system import LensSystem
@@ -46,16 +46,6 @@ def _model(system, psf_supersampling):
         pixel_scale=torch.tensor([0.08]).double(),
     )
     return ForwardModel(system, data)
-
-
-@pytest.mark.parametrize("psf_supersampling", [1, 2])
-def test_design_matrix_renders_the_forward_model(system, frames, psf_supersampling):
-    model = _model(system, psf_supersampling)
-    source = torch.rand(1, SIZE, SIZE, generator=torch.Generator().manual_seed(1)).double()
-    expected = model.source_operator(VALUES, frames).apply(source)[0]
-    design = source_design(model, VALUES, frames)
-    image = torch.tensordot(source.flatten(), design, dims=1)
-    torch.testing.assert_close(image, expected, rtol=1e-10, atol=1e-14)
 
 
 def test_problem_holds_source_and_light_in_units_of_the_noise(system, frames):
@@ -111,14 +101,3 @@ def test_too_few_pixels_are_refused(system):
     model = _model(system, 1)
     with pytest.raises(ValueError, match="more pixels than parameters, got 0 unmasked"):
         LensFit(model, torch.zeros(21, 23, dtype=torch.bool), SIZE)
-
-
-def test_images_of_some_source_pixels_are_those_of_all(system, frames, monkeypatch):
-    model = _model(system, 2)
-    whole = source_design(model, VALUES, frames)
-    part = source_design(model, VALUES, frames, range(5, 23))
-    torch.testing.assert_close(part, whole[5:23])
-    fit = LensFit(model, torch.ones(21, 23, dtype=torch.bool), SIZE)
-    at_once = fit.problem(VALUES, frames).design
-    monkeypatch.setattr("astrorim.inference.lens_fit._MOST_ELEMENTS", 1)
-    torch.testing.assert_close(fit.problem(VALUES, frames).design, at_once)
