@@ -139,7 +139,7 @@ def parameter_prior(
     mean, precision : Tensor, (Q,)
         In step coordinates, float64.
     """
-    edges = torch.tensor([p.prior for p in parameters], dtype=torch.float64)
+    edges = torch.tensor([p.prior for p in parameters], dtype=torch.float64).reshape(-1, 2)
     edges = torch.stack([to_coordinates(edge, positive) for edge in edges.unbind(1)])
     mean, precision = edges.mean(0), 12 / (edges[1] - edges[0]).double() ** 2
     for i, parameter in enumerate(parameters):
