@@ -52,7 +52,8 @@ def test_lens_and_image_are_recovered(result, simulated):
 def test_a_lens_is_needed_and_its_images_are_related(result):
     assert result.provenance[LENSING_ODDS] > 1000
     assert result.provenance[PREDICTED_SHARE] > 0.9
-    assert not {"no-source-needed", "lensing-not-needed", "images-unrelated"} & set(result.flags)
+    none = {"no-source-needed", "lensing-not-needed", "images-unrelated"}
+    assert not none & set(result.flags)
 
 
 def test_result_is_in_the_observations_unit(result, observation):

@@ -108,3 +108,13 @@ def test_a_solution_without_source_or_covariance_is_refused(scene, solution):
     bare = LensFit(model, fit.used, 0)
     with pytest.raises(ValueError, match="must have a source"):
         lensing_odds(bare, evaluate(bare, truth, None, 1.0))
+
+
+def test_arcs_without_lens_light_are_compared_with_stars_alone(ring):
+    whole = ring()
+    fit = LensFit(whole.model, whole.used, whole.frames.size)
+    state = refine(fit, whole.values, whole.frames, options=_STEPS)
+    assert light_deviations(fit, whole.values).shape == (0, fit.num_pixels)
+    odds = lensing_odds(fit, state)
+    assert odds.log_bayes_factor > 100
+    assert 0 < odds.num_stars <= unlensed._MOST_STARS
