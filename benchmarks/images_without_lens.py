@@ -127,11 +127,9 @@ def without_lens(seed: int) -> dict[str, Callable[[], LensObservation]]:
         "noise": Scene,
         "a star": lambda: Scene().star(5e4, 0.01, -0.02),
         "galaxy, n = 4, faint": lambda: Scene().galaxy(1.5e3, 0.8, 4, 0.7, phi),
-        "galaxy, n = 1": lambda: Scene().galaxy(1.5e4, 0.8, 1, 0.7, phi),
         "galaxy, n = 4": lambda: Scene().galaxy(1.5e4, 0.8, 4, 0.7, phi),
         "galaxy, n = 1, bright": lambda: Scene().galaxy(1.5e5, 0.8, 1, 0.7, phi),
         "galaxy, n = 4, bright": lambda: Scene().galaxy(1.5e5, 0.8, 4, 0.7, phi),
-        "galaxy, n = 6, bright": lambda: Scene().galaxy(1.5e5, 0.8, 6, 0.7, phi),
         "disc and bulge": lambda: (
             Scene().galaxy(6e4, 0.3, 4, 0.9, phi).galaxy(8e4, 1.0, 1, 0.35, phi + 0.3)
         ),
@@ -140,7 +138,6 @@ def without_lens(seed: int) -> dict[str, Callable[[], LensObservation]]:
         "spiral": lambda: (
             Scene().galaxy(4e4, 0.3, 3, 0.9, phi).galaxy(1e5, 1.0, 1, 0.7, phi, arms=0.4)
         ),
-        'galaxy, star at 0.8", faint': lambda: usual().star(300, *at(0.8)),
         'galaxy, star at 1.2", faint': lambda: usual().star(300, *at(1.2)),
         'galaxy, star at 1.2"': lambda: usual().star(3e3, *at(1.2)),
         'galaxy, star at 1.2", bright': lambda: usual().star(3e4, *at(1.2)),

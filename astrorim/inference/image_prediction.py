@@ -11,7 +11,9 @@ the whole fit, in units of the noise, the share that is predicted is
 
 It is near one behind a lens, whatever the signal to noise, and near or below zero for a
 neighbour that the source was made to look like: no other image knows of it. It is a
-cross-validation by blocks (Geisser 1975, J. Am. Stat. Assoc. 70, 320).
+cross-validation by blocks (Geisser 1975, J. Am. Stat. Assoc. 70, 320). The light is that of
+the solution; what the solution leaves over and a galaxy may show that is not shaped like its
+model (`~astrorim.inference.unlensed.light_deviations`) counts as light, not as arcs.
 """
 
 from __future__ import annotations
@@ -20,6 +22,8 @@ import math
 from typing import TYPE_CHECKING
 
 import torch
+
+from astrorim.inference.unlensed import light_deviations
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -65,7 +69,8 @@ def predicted_share(fit: LensFit, state: RefinementState, num_sectors: int = 4) 
         raise ValueError("the solution must have a source, got none")
     columns = inversion.problem.design.first(number)
     arcs = columns @ inversion.mean[:number]
-    alone = inversion.residual + arcs
+    residual = inversion.residual - _deviation(fit, state)
+    alone = residual + arcs
     sector = _sectors(fit, state, arcs, num_sectors)
     precision = inversion.strength * inversion.problem.smoothness
     gained, possible = 0.0, 0.0
@@ -80,8 +85,16 @@ def predicted_share(fit: LensFit, state: RefinementState, num_sectors: int = 4) 
         left = alone[held] - columns.rows(held) @ source
         before = float(alone[held].double().square().sum())
         gained += before - float(left.double().square().sum())
-        possible += before - float(inversion.residual[held].double().square().sum())
+        possible += before - float(residual[held].double().square().sum())
     return gained / possible if possible > 0 else 0.0
+
+
+def _deviation(fit: LensFit, state: RefinementState) -> Tensor:
+    """What of a solution's residual the galaxy's light may be, (N,)."""
+    columns = light_deviations(fit, state.values).double()
+    system = columns @ columns.mT + torch.eye(len(columns), dtype=torch.float64)
+    right = columns @ state.inversion.residual.double()
+    return (columns.mT @ torch.linalg.solve(system, right)).to(state.inversion.residual)
 
 
 def _sectors(fit: LensFit, state: RefinementState, arcs: Tensor, number: int) -> Tensor:

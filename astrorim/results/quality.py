@@ -126,7 +126,7 @@ _NEGATIVE_FRACTION = 0.1
 _LOWEST_SIGNAL = 20.0
 _LEAST_ODDS = 5.0  # ln of the Bayes factor: very strong (Kass & Raftery 1995, JASA 90, 773)
 _LEAST_LENSING_ODDS = 25.0  # the same; what no galaxy of simple shape reached
-_LEAST_PREDICTED = 0.6  # of the arcs' chi-square
+_LEAST_PREDICTED = 0.75  # of the arcs' chi-square
 _LARGEST_OFFSET = 0.1  # arcsec, or a pixel where that is larger
 
 

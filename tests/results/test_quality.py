@@ -61,7 +61,7 @@ def test_a_model_without_arcs_is_flagged(make_reconstruction):
     [
         (SOURCE_ODDS, 5.0, "no-source-needed"),
         (LENSING_ODDS, 25.0, "lensing-not-needed"),
-        (PREDICTED_SHARE, 0.6, "images-unrelated"),
+        (PREDICTED_SHARE, 0.75, "images-unrelated"),
     ],
 )
 def test_an_image_that_needs_no_lens_is_flagged(make_reconstruction, key, least, flag):
