@@ -193,17 +193,20 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="for what is finished")
     parser.add_argument("--seed", type=int, default=2)
     parser.add_argument("--lenses", type=int, default=4)
-    parser.add_argument("--only", help="part of the names to fit")
+    parser.add_argument("--only", nargs="+", help="parts of the names to fit")
+    parser.add_argument("--finished", action="store_true", help="tabulate, fit nothing more")
     parser.add_argument("--output", type=Path, required=True)
     args = parser.parse_args()
     args.folder.mkdir(parents=True, exist_ok=True)
     rows = {}
     images = without_lens(args.seed) | with_lens(args.seed, args.lenses)
     for name, make in images.items():
-        if args.only and args.only not in name:
+        if args.only and not any(part in name for part in args.only):
             continue
         safe = "".join(c if c.isalnum() else "_" for c in name)
         path = args.folder / f"{safe}_{args.seed}.json"
+        if args.finished and not path.exists():
+            continue
         if not path.exists():
             path.write_text(json.dumps(_fit(make)), encoding="utf-8")
         rows[name] = json.loads(path.read_text(encoding="utf-8"))
