@@ -215,6 +215,8 @@ class _Unlensed:
         evidence = inversion.log_evidence
         first = galaxy.shape[1] - len(places)
         for place, flux in zip(places, inversion.mean[first:], strict=True):
+            if float(flux) <= 0:
+                return -math.inf, inversion  # no star is a hole
             slopes = float(flux) * self._slopes(place).double()
             curvature = float(torch.linalg.slogdet(slopes @ slopes.mT)[1])
             # The place is uniform over the fitted pixels, and known to the curvature.
@@ -238,7 +240,7 @@ class _Unlensed:
         )
 
     def _moved(self, places: list[np.ndarray], inversion: Inversion) -> list[np.ndarray]:
-        """Places after a Gauss-Newton step of each, half a pixel at most."""
+        """Places after a Gauss-Newton step of each, half a pixel at most, on used pixels."""
         first = self._galaxy.shape[1]
         result = []
         for place, flux in zip(places, inversion.mean[first:], strict=True):
@@ -246,5 +248,13 @@ class _Unlensed:
             slopes = torch.cat([float(flux) * self._slopes(place), star]).double()
             right = slopes @ inversion.residual.double()
             step = torch.linalg.lstsq(slopes @ slopes.mT, right[:, None]).solution[:2, 0]
-            result.append(place + np.clip(step.numpy(), -0.5, 0.5))
+            moved = place + np.clip(step.numpy(), -0.5, 0.5)
+            result.append(moved if self._is_used(moved) else place)
         return result
+
+    def _is_used(self, place: np.ndarray) -> bool:
+        """Whether the pixel at a row and column is fitted."""
+        row, column = (round(float(c)) for c in place)
+        height, width = self._fit.used.shape
+        inside = 0 <= row < height and 0 <= column < width
+        return inside and bool(self._fit.used[row, column])
