@@ -48,6 +48,24 @@ class DesignMatrix:
         first = 0 if self.sparse is None else self.sparse.shape[1]
         return self.dense.shape[0], first + self.dense.shape[1]
 
+    def with_columns(self, columns: Tensor) -> DesignMatrix:
+        """The same with dense columns (N, k) added at the end."""
+        return DesignMatrix(self.sparse, torch.cat([self.dense, columns.to(self.dense)], dim=1))
+
+    def first(self, number: int) -> DesignMatrix:
+        """The first columns, of which there are as many as are sparse at least."""
+        before = 0 if self.sparse is None else self.sparse.shape[1]
+        return DesignMatrix(self.sparse, self.dense[:, : number - before])
+
+    def rows(self, chosen: Tensor) -> DesignMatrix:
+        """The rows where (N,) bool is true."""
+        sparse = None if self.sparse is None else self.sparse[chosen.numpy()]
+        return DesignMatrix(sparse, self.dense[chosen])
+
+    def last(self, number: int) -> Tensor:
+        """The last dense columns, (N, number)."""
+        return self.dense[:, self.dense.shape[1] - number :]
+
     def __matmul__(self, unknowns: Tensor) -> Tensor:
         """A x of unknowns (n,) or (n, k), in the precision of A."""
         unknowns = unknowns.to(self.dense)

@@ -138,11 +138,25 @@ class LensFit:
         """Number of fitted pixels."""
         return len(self._data)
 
+    @property
+    def data(self) -> Tensor:
+        """The fitted pixels (N,) less the background, in units of the noise."""
+        return self._data
+
+    @property
+    def positions(self) -> tuple[Tensor, Tensor]:
+        """Positions x, y of the fitted pixels, each (N,), arcsec."""
+        m, (height, width) = self.model.margin, self.model.shape
+        frame = (0, slice(m, m + height), slice(m, m + width))
+        x, y = (place[frame][self.used] for place in self.model.positions(1))
+        return x, y
+
     def whitened_residual(self, images: Tensor) -> Tensor:
         """Data minus model images (..., H, W), in units of the noise, on the fitted pixels."""
-        return self._data - self._whitened(images)
+        return self._data - self.whitened(images)
 
-    def _whitened(self, images: Tensor) -> Tensor:
+    def whitened(self, images: Tensor) -> Tensor:
+        """Images (..., H, W) in units of the noise, on the fitted pixels, (..., N)."""
         return images[..., self.used] * self._weight
 
     def _prior(self, frames: SourceFrames | None) -> tuple[Tensor, float]:
@@ -184,7 +198,7 @@ class LensFit:
         -------
         LinearProblem
         """
-        light = self._whitened(self.light_design(values))
+        light = self.whitened(self.light_design(values))
         design = DesignMatrix(None, light.mT.contiguous())
         if self._images is not None and frames is not None:
             design = DesignMatrix.of(
@@ -248,7 +262,7 @@ class LensFit:
             core = model.light_core(values)
             scene = _along(lambda v: model.light_scene(v, core), values, light)[:, 0]
             images.append(model.observe(scene, model.sampling))
-        return self._whitened(torch.cat(images)).mT
+        return self.whitened(torch.cat(images)).mT
 
 
 def _along(function: Callable[[Tensor], object], values: Tensor, columns: list[int]) -> Tensor:

@@ -90,7 +90,12 @@ def fit_lens(
     fit : LensFit
         The fit, at the PSF's own sampling, of the part of the image that holds arcs.
     state : RefinementState
-        The solution.
+        The solution; its notes name the starts and the finer pixels that failed.
+
+    Raises
+    ------
+    AstroRIMError
+        If every start fails, with the last one's reason.
     """
     options = options or SearchOptions()
     wanted = options.start
@@ -131,7 +136,8 @@ def _on_pixels(
         faintest=fit.faintest if faintest is None else faintest,
     )
     steps = RefinementOptions(max_steps=max_steps, tolerance=0.2, tempered=False)
-    return finer, refine(finer, state.values, frames, options=steps)
+    other = refine(finer, state.values, frames, options=steps)
+    return finer, replace(other, notes=state.notes)
 
 
 def _better_on_pixels(
@@ -142,11 +148,14 @@ def _better_on_pixels(
     faintest: float | None = None,
 ) -> tuple[LensFit, RefinementState]:
     """The same on other pixels, or under another prior, if its evidence is larger."""
+    fit, state = found
     try:
-        other = _on_pixels(model, *found, size, max_steps, faintest)
-    except AstroRIMError:
-        return found  # which its flags judge
-    if other[1].inversion.log_evidence > found[1].inversion.log_evidence:
+        other = _on_pixels(model, fit, state, size, max_steps, faintest)
+    except AstroRIMError as error:
+        # What there is is kept, and judged by its flags.
+        note = f"a source of {size} x {size} pixels failed: {error}"
+        return fit, replace(state, notes=(*state.notes, note))
+    if other[1].inversion.log_evidence > state.inversion.log_evidence:
         return other
     return found
 
@@ -193,7 +202,9 @@ def _best_of(
     known = centre_prior(model, starts.values[:1], options.start.centre_width)
     steps = RefinementOptions(max_steps=options.early_steps, tolerance=1.0)
     found: list[tuple[LensFit, RefinementState]] = []
+    notes: list[str] = []
     failure = AstroRIMError("the search of a lens must have a start, got none")
+    place = model.system.parameters.index_of("theta_E")
     for i in range(len(starts.values)):
         start = starts.select(torch.tensor([i]))
         fit = LensFit(fast, used, _EARLY_SIZE, expected=start.brightness, known=known)
@@ -202,10 +213,13 @@ def _best_of(
             found.append((fit, refine(fit, start.values, frames, options=steps)))
         except AstroRIMError as error:
             failure = error  # of this start; another may do
+            radius = float(start.values[0, place])
+            notes.append(f"the start at theta_E {radius:.3g} arcsec failed: {error}")
     if not found:
         raise failure
     fit, best = max(found, key=lambda pair: pair[1].inversion.log_evidence)
     frames = frames_of_source(fit, best, _EARLY_SIZE)
     fit = LensFit(fast, used, _EARLY_SIZE, expected=expected_like(fit, best), known=known)
     steps = replace(steps, tempered=False)
-    return fit, refine(fit, best.values, frames, options=steps)
+    state = refine(fit, best.values, frames, options=steps)
+    return fit, replace(state, notes=tuple(notes))

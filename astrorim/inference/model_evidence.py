@@ -21,12 +21,14 @@ import torch
 
 from astrorim.inference.lens_fit import LensFit
 from astrorim.inference.refinement import RefinementOptions, parameter_prior, refine
-from astrorim.rim.parameter_step import is_positive
+from astrorim.rim.parameter_step import is_positive, to_coordinates
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from astrorim.inference.refinement import RefinementState
 
-__all__ = ["log_model_evidence", "source_log_bayes_factor"]
+__all__ = ["lens_occam_factor", "log_model_evidence", "source_log_bayes_factor"]
 
 
 def log_model_evidence(fit: LensFit, state: RefinementState) -> float:
@@ -53,12 +55,53 @@ def log_model_evidence(fit: LensFit, state: RefinementState) -> float:
     parameters = [fit.model.system.parameters[i] for i in fit.nonlinear]
     positive = is_positive(parameters, state.values)
     _, precision = parameter_prior(parameters, positive, state.values, fit.known)
-    moved = state.covariance.diagonal() > 0
-    shrunk = precision.sqrt()[moved]
-    ratio = state.covariance[moved][:, moved] * shrunk * shrunk[:, None]
-    volume = float(torch.linalg.slogdet(ratio)[1]) if bool(moved.any()) else 0.0
+    volume = _log_volume(state.covariance, precision)
     penalty = state.objective - state.inversion.objective
     return state.inversion.log_evidence - 0.5 * penalty + 0.5 * volume
+
+
+def lens_occam_factor(fit: LensFit, state: RefinementState) -> float:
+    r"""What a lens's own parameters cost: the part of ln Z that their prior has.
+
+    Parameters
+    ----------
+    fit : LensFit
+        Image and model.
+    state : RefinementState
+        The solution.
+
+    Returns
+    -------
+    float
+        :math:`-\tfrac12 |\hat\theta - \theta_0|^2_\Pi + \tfrac12 \ln |\Pi C|` over the
+        lens parameters, those of the light marginalised.
+
+    Raises
+    ------
+    ValueError
+        If the solution has no covariance.
+    """
+    if state.covariance is None:
+        raise ValueError("the solution must have a covariance, as refine gives; got none")
+    system = fit.model.system
+    columns = [i for i in fit.nonlinear if i < system.num_lens]
+    parameters = [system.parameters[i] for i in columns]
+    positive = is_positive(parameters, state.values)
+    mean, precision = parameter_prior(parameters, positive, state.values, fit.known)
+    place = to_coordinates(state.values[0, columns].double(), positive)
+    covariance = state.covariance[: len(columns), : len(columns)]
+    volume = _log_volume(covariance, precision)
+    return 0.5 * (volume - float((precision * (place - mean) ** 2).sum()))
+
+
+def _log_volume(covariance: Tensor, precision: Tensor) -> float:
+    """Logarithm of |covariance| |prior precision| of the parameters that moved."""
+    moved = covariance.diagonal() > 0
+    if not bool(moved.any()):
+        return 0.0
+    shrunk = precision.sqrt()[moved]
+    ratio = covariance[moved][:, moved] * shrunk * shrunk[:, None]
+    return float(torch.linalg.slogdet(ratio)[1])
 
 
 @torch.no_grad()

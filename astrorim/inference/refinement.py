@@ -89,6 +89,8 @@ class RefinementState:
     covariance : Tensor, (Q, Q), or None
         Inverse curvature of half the objective in step coordinates of the non-linear
         parameters.
+    notes : tuple of str
+        What failed on the way, and was done without.
     """
 
     values: Tensor
@@ -97,6 +99,7 @@ class RefinementState:
     objective: float
     steps: int = 0
     covariance: Tensor | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def source_frames(self) -> SourceFrames:
@@ -136,7 +139,7 @@ def parameter_prior(
     mean, precision : Tensor, (Q,)
         In step coordinates, float64.
     """
-    edges = torch.tensor([p.prior for p in parameters], dtype=torch.float64)
+    edges = torch.tensor([p.prior for p in parameters], dtype=torch.float64).reshape(-1, 2)
     edges = torch.stack([to_coordinates(edge, positive) for edge in edges.unbind(1)])
     mean, precision = edges.mean(0), 12 / (edges[1] - edges[0]).double() ** 2
     for i, parameter in enumerate(parameters):

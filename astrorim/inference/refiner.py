@@ -7,18 +7,20 @@ from typing import TYPE_CHECKING, Literal
 import torch
 
 from astrorim.exceptions import ObservationError
+from astrorim.inference.image_prediction import predicted_share
 from astrorim.inference.laplace import laplace_samples
 from astrorim.inference.lens_posterior import SamplingOptions, sample_lens
 from astrorim.inference.lens_search import SearchOptions, fit_lens
 from astrorim.inference.light_fit import light_on_frame
 from astrorim.inference.model_evidence import log_model_evidence, source_log_bayes_factor
 from astrorim.inference.pixel_choices import solve_on_other_pixels
+from astrorim.inference.unlensed import lensing_odds
 from astrorim.lensing.forward import ForwardModel
 from astrorim.lensing.system import LIGHT_PREFIX, LensSystem
 from astrorim.observation.masking import neighbour_mask
 from astrorim.observation.sky_noise import measure_sky
 from astrorim.plugins import load_plugins
-from astrorim.results.quality import SOURCE_ODDS
+from astrorim.results.quality import LENSING_ODDS, PREDICTED_SHARE, SOURCE_ODDS
 from astrorim.rim.outcome import as_numpy, build_reconstruction
 from astrorim.rim.reconstructor import check_usable
 from astrorim.rim.tensors import batch_observations
@@ -151,6 +153,7 @@ class LensRefiner:
         arcs = operator.apply(source)
         point = light_on_frame(model, used, state.values, arcs, fitted)
         samples, drawn = self._samples(fit, state, torch.Generator().manual_seed(seed))
+        odds = lensing_odds(fit, state)
         flux = batch.unit_flux[0]
         return build_reconstruction(
             self.system,
@@ -169,8 +172,12 @@ class LensRefiner:
             | {
                 "log_evidence": log_model_evidence(fit, state),
                 SOURCE_ODDS: source_log_bayes_factor(fit, state),
+                LENSING_ODDS: odds.log_bayes_factor,
+                "unlensed_stars": odds.num_stars,
+                PREDICTED_SHARE: predicted_share(fit, state),
                 "start": "blind" if start is None else "given",
                 "posterior": drawn,
+                "notes": list(state.notes),
             },
             sky=_sky(observation),
             supersampling=fit.model.supersampling,

@@ -9,7 +9,6 @@ of a perfect fit follows from that.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.ndimage import binary_dilation, gaussian_filter, label
@@ -17,19 +16,11 @@ from scipy.signal import convolve
 
 from astrorim.observation.sky_noise import autocovariance
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from astrorim.observation.sky_noise import SkyNoise
-
 __all__ = [
     "arc_region",
-    "fit_flags",
-    "is_misfit",
     "reduced_chi2",
     "residual_autocorrelation",
     "residual_structure",
-    "source_at_edge",
     "unmodelled_objects",
 ]
 
@@ -47,15 +38,9 @@ STRUCTURE_CORRELATION = 0.05
 """Both are exceeded where residuals are called correlated: many pixels make anything
 significant."""
 
-EDGE_SHARE = 0.1
-"""Share of the source's flux in the border of its frame that is too much."""
-
 UNRESOLVED = 1.0
 """Einstein radius in units of the PSF's full width at half maximum below which images
 merge with the lens."""
-
-_CHANCE = 4.0
-"""Scatters of chi-square that chance may take it from its expectation."""
 
 _OBJECT_PEAK = 6.0
 _OBJECT_PIXELS = 8
@@ -137,30 +122,6 @@ def reduced_chi2(
         used &= region
     freedom = np.count_nonzero(used) - num_parameters
     return float(np.sum(residual[used] ** 2) / freedom) if freedom > 0 else math.nan
-
-
-def is_misfit(chi2: float, num_pixels: int, sky: SkyNoise | None = None) -> bool:
-    """Whether a reduced chi-square is too high for this noise, by 1.5 and beyond chance.
-
-    Parameters
-    ----------
-    chi2 : float
-        Reduced chi-square; NaN is no misfit.
-    num_pixels : int
-        How many pixels it is over.
-    sky : SkyNoise, optional
-        What the blank sky says about the noise map; by default the map is right and its
-        noise is white.
-
-    Returns
-    -------
-    bool
-    """
-    if not (math.isfinite(chi2) and num_pixels > 0):
-        return False
-    expected = 1.0 if sky is None else sky.expected_reduced_chi2
-    scatter = math.sqrt(2 / num_pixels) if sky is None else sky.reduced_chi2_scatter(num_pixels)
-    return chi2 > max(MISFIT * expected, expected + _CHANCE * scatter)
 
 
 def residual_autocorrelation(
@@ -270,37 +231,6 @@ def _overlap(ones: np.ndarray, rows: int, columns: int) -> float:
     return float(np.sum(first * second))
 
 
-def source_at_edge(source: np.ndarray, fraction: float = 0.1) -> float:
-    """Share of a source's positive flux in the border of its frame.
-
-    Parameters
-    ----------
-    source : ndarray, (n, m), flux per arcsec^2
-        Surface brightness.
-    fraction : float, optional
-        Width of the border in sides of the frame, above 0 and at most 0.5; at least one
-        row and one column are taken.
-
-    Returns
-    -------
-    float
-        From 0 to 1; 0 for a source without light. A uniform one has
-        :math:`1 - (1 - 2 f)^2`.
-
-    Raises
-    ------
-    ValueError
-        If ``fraction`` is out of range.
-    """
-    if not 0 < fraction <= 0.5:
-        raise ValueError(f"fraction must lie in (0, 0.5], got {fraction}")
-    light = np.clip(np.nan_to_num(source), 0, None)
-    rows, columns = (max(1, round(fraction * side)) for side in light.shape)
-    total = float(light.sum())
-    inside = float(light[rows:-rows, columns:-columns].sum())
-    return 1 - inside / total if total > 0 else 0.0
-
-
 def unmodelled_objects(
     residual: np.ndarray, mask: np.ndarray | None, arcs: np.ndarray | None = None
 ) -> int:
@@ -339,66 +269,3 @@ def unmodelled_objects(
     labels, number = label(significance > _OBJECT_PEAK / 2)
     objects = [significance[labels == index] for index in range(1, number + 1)]
     return sum(o.size >= _OBJECT_PIXELS and float(o.max()) > _OBJECT_PEAK for o in objects)
-
-
-def fit_flags(
-    residual: np.ndarray,
-    mask: np.ndarray | None,
-    arcs: np.ndarray,
-    *,
-    sky: SkyNoise | None = None,
-    source: np.ndarray | None = None,
-    num_parameters: float = 0,
-    einstein_radius: float = math.inf,
-    psf_width: float = 0.0,
-    at_bound: Sequence[str] = (),
-) -> tuple[str, ...]:
-    """Names of the flags that a fit deserves; advice is in `quality.FLAG_ADVICE`.
-
-    Parameters
-    ----------
-    residual : ndarray, (H, W)
-        In units of the noise.
-    mask : ndarray of bool, (H, W), or None
-        True where a pixel is ignored.
-    arcs : ndarray of bool, (H, W)
-        From `arc_region`.
-    sky : SkyNoise, optional
-        What the blank sky says about the noise map; by default the map is right and its
-        noise is white.
-    source : ndarray, (n, m), flux per arcsec^2, optional
-        The reconstructed source.
-    num_parameters : float, optional
-        Effective number of fitted parameters, for the reduced chi-square of the image.
-    einstein_radius, psf_width : float, optional
-        Of the lens, and full width at half maximum of the PSF, both in arcsec.
-    at_bound : sequence of str, optional
-        Names of parameters that stopped at the edge of their range.
-
-    Returns
-    -------
-    tuple of str
-    """
-    used = _used(residual, mask)
-    arcs = arcs & used
-    chi2 = reduced_chi2(residual, mask, num_parameters=num_parameters)
-    ratio = None if sky is None else sky.noise_ratio
-    applies = {
-        "noise-overestimated": ratio is not None and ratio < NOISE_OVERESTIMATED,
-        "noise-underestimated": ratio is not None and ratio > NOISE_UNDERESTIMATED,
-        "image-misfit": is_misfit(chi2, int(used.sum()), sky),
-        "no-arcs": not arcs.any(),
-        "arc-misfit": is_misfit(reduced_chi2(residual, mask, arcs), int(arcs.sum()), sky),
-        "residual-structure": _is_structured(residual, mask, sky),
-        "unmodelled-neighbour": unmodelled_objects(residual, mask, arcs) > 0,
-        "parameter-at-bound": bool(at_bound),
-        "source-at-edge": source is not None and source_at_edge(source) > EDGE_SHARE,
-        "unresolved": einstein_radius < UNRESOLVED * psf_width,
-    }
-    return tuple(name for name, does in applies.items() if does)
-
-
-def _is_structured(residual: np.ndarray, mask: np.ndarray | None, sky: SkyNoise | None) -> bool:
-    correlation = None if sky is None else sky.correlation
-    excess, significance = residual_structure(residual, mask, noise_correlation=correlation)
-    return excess > STRUCTURE_CORRELATION and significance > STRUCTURE_SIGNIFICANCE

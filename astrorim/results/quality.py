@@ -28,10 +28,22 @@ if TYPE_CHECKING:
     from astrorim.parameters import Parameter
     from astrorim.results.reconstruction import Reconstruction
 
-__all__ = ["FLAG_ADVICE", "SOURCE_ODDS", "quality_flags"]
+__all__ = [
+    "FLAG_ADVICE",
+    "LENSING_ODDS",
+    "PREDICTED_SHARE",
+    "SOURCE_ODDS",
+    "quality_flags",
+]
 
 SOURCE_ODDS = "source_log_bayes_factor"
 """Where the provenance keeps ln of the odds of a lensed source over lens light alone."""
+
+LENSING_ODDS = "lensing_log_bayes_factor"
+"""Where it keeps ln of the odds of a lens over a galaxy of freer shape with stars beside it."""
+
+PREDICTED_SHARE = "predicted_share"
+"""Where it keeps the share of the arcs that the other images of their source predict."""
 
 FLAG_ADVICE = {
     "arc-misfit": (
@@ -90,6 +102,15 @@ FLAG_ADVICE = {
         "the lens galaxy's light alone explains the image as well: no arcs are seen, and lens "
         "parameters and source mean nothing"
     ),
+    "lensing-not-needed": (
+        "a lens galaxy that is not quite shaped like its model, with stars beside it, explains "
+        "the image as well without any lens: look for arcs in the residual of its light; mask "
+        "stars, or choose a richer --light"
+    ),
+    "images-unrelated": (
+        "the images do not come from one source: what was taken for an arc is not predicted "
+        "by the others, and may be a neighbour or a star, to be masked, or part of the galaxy"
+    ),
     "parameter-at-bound": "a parameter stopped at the edge of its range; do not trust it",
     "source-at-edge": (
         "the source reaches the edge of its frame, so a part of it may be missing"
@@ -104,6 +125,8 @@ _EDGE_FRACTION = 0.15
 _NEGATIVE_FRACTION = 0.1
 _LOWEST_SIGNAL = 20.0
 _LEAST_ODDS = 5.0  # ln of the Bayes factor: very strong (Kass & Raftery 1995, JASA 90, 773)
+_LEAST_LENSING_ODDS = 25.0  # the same; what no galaxy of simple shape reached
+_LEAST_PREDICTED = 0.75  # of the arcs' chi-square
 _LARGEST_OFFSET = 0.1  # arcsec, or a pixel where that is larger
 
 
@@ -167,11 +190,7 @@ def quality_flags(
             f"{FLAG_ADVICE['arc-misfit']} (reduced chi-square {arc:.2f} in the arcs, "
             f"expected {expected:.2f})"
         )
-    odds = result.provenance.get(SOURCE_ODDS)
-    if odds is not None and odds < _LEAST_ODDS:
-        flags["no-source-needed"] = (
-            f"{FLAG_ADVICE['no-source-needed']} (ln of the odds of a source {odds:.1f})"
-        )
+    flags.update(_lensing_flags(result))
     if whole > MISFIT * expected:
         flags["image-misfit"] = (
             f"{FLAG_ADVICE['image-misfit']} (reduced chi-square {whole:.2f}, "
@@ -204,6 +223,20 @@ def quality_flags(
     flags.update(_residual_flags(result, sky))
     flags.update(_source_flags(result))
     return flags
+
+
+def _lensing_flags(result: Reconstruction) -> dict[str, str]:
+    """Flags of an image that needs no source, no lens, or more than one source."""
+    judged = (
+        ("no-source-needed", SOURCE_ODDS, _LEAST_ODDS, "ln of the odds of a source {:.1f}"),
+        ("lensing-not-needed", LENSING_ODDS, _LEAST_LENSING_ODDS, "ln of the odds {:.1f}"),
+        ("images-unrelated", PREDICTED_SHARE, _LEAST_PREDICTED, "{:.0%} predicted"),
+    )
+    return {
+        name: f"{FLAG_ADVICE[name]} ({text.format(value)})"
+        for name, key, least, text in judged
+        if (value := result.provenance.get(key)) is not None and value < least
+    }
 
 
 def _value_of(result: Reconstruction, name: str) -> float | None:

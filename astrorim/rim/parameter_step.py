@@ -39,7 +39,7 @@ __all__ = [
 def is_positive(parameters: Sequence[Parameter], like: Tensor) -> Tensor:
     """Which parameters step in their logarithm: (P,) bool, on the device of ``like``."""
     positive = [p.support[0] > 0 or p.linear for p in parameters]
-    return torch.tensor(positive, device=like.device)
+    return torch.tensor(positive, dtype=torch.bool, device=like.device)
 
 
 def to_coordinates(values: Tensor, positive: Tensor) -> Tensor:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -121,3 +123,36 @@ def test_source_may_be_as_bright_as_the_faintest_where_nothing_is_expected(syste
     torch.testing.assert_close(penalties[0.001] / penalties[0.03], ratio)
     assert float(ratio[0]) > 500
     assert float(ratio.min()) < 1.1
+
+
+@pytest.mark.parametrize("signal", [30.0, 100.0])
+def test_the_true_source_is_as_probable_as_its_prior_says(signal):
+    """Its penalty is about the number of parameters that the data determine.
+
+    A prior with a kink in the brightness that it expects, as a bound to it has, makes the
+    true source improbable: four to fourteen times that number for this one.
+    """
+    system = LensSystem(load_plugins().lens_models.resolve("sie"), None)
+    values = torch.zeros(1, len(system.parameters))
+    values[0, system.parameters.index_of("theta_E")] = 0.9
+    frames = SourceFrames(torch.tensor([[0.05, 0.02]]), torch.tensor([1.6 / 24]), 24)
+
+    def expected(x, y):
+        return torch.exp(-torch.hypot(x - 0.05, y - 0.02) / 0.12)
+
+    blank, psf = torch.zeros(1, 64, 64), torch.zeros(1, 3, 3)
+    psf[0, 1, 1] = 1
+    empty = ImageData(blank, blank + 1, blank + 1, psf, 1, torch.tensor([0.05]))
+    model = ForwardModel(system, empty)
+    source = expected(*frames.coordinates())
+    arcs = model.source_operator(values, frames).apply(source)
+    source, arcs = signal / arcs.max() * source, signal / arcs.max() * arcs
+    noise = torch.randn(arcs.shape, generator=torch.Generator().manual_seed(1))
+    model = model.changed(data=replace(empty, image=arcs + noise))
+    fit = LensFit(model, torch.ones(64, 64, dtype=torch.bool), 24, expected=expected)
+    problem = fit.problem(values, frames)
+    strength = problem.best_strength()
+    truth = source.double().flatten()
+    penalty = strength * float(truth @ (problem.smoothness @ truth))
+    determined = problem.invert(strength).effective_parameters
+    assert 0.5 < penalty / determined < 2

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+import math
+from types import SimpleNamespace
+
+import pytest
 import torch
 
+from astrorim.exceptions import AstroRIMError
+from astrorim.inference import lens_search
+from astrorim.inference.blind_start import StartOptions
+from astrorim.inference.compact_source import CompactFit
 from astrorim.inference.lens_search import SearchOptions, fit_lens
 from astrorim.inference.refinement import evaluate
 from astrorim.lensing.forward import ForwardModel
@@ -35,3 +43,74 @@ def test_refinement_ends_at_the_truth(small_batch):
     assert state.objective < at_truth.objective + 2
     column = fit.nonlinear.index(place)
     assert 0 < float(state.covariance[column, column]) ** 0.5 < 0.01
+
+
+@pytest.fixture
+def failing(monkeypatch):
+    """Function after which descents with so many source pixels a side fail, some of them."""
+
+    def arrange(size, times):
+        failures = iter(range(times))
+        refine = lens_search.refine
+
+        def sometimes(fit, *args, **options):
+            if fit.size == size and next(failures, None) is not None:
+                raise AstroRIMError("no exchanges left")
+            return refine(fit, *args, **options)
+
+        monkeypatch.setattr(lens_search, "refine", sometimes)
+
+    return arrange
+
+
+def _searched(ring, **options):
+    start = StartOptions(theta_e_range=(0.8, 1.3), num_radii=3, num_steps=3, num_more_steps=2)
+    wanted = SearchOptions(source_size=10, max_steps=2, early_steps=2, start=start, **options)
+    return fit_lens(ring.model, ring.used, None, wanted)[1]
+
+
+def test_a_start_that_fails_is_named(ring, failing, monkeypatch):
+    monkeypatch.setattr(lens_search, "search_starts", _two_starts)
+    failing(lens_search._EARLY_SIZE, 1)
+    (note,) = _searched(ring(), adaptive=False).notes
+    assert note == "the start at theta_E 1.05 arcsec failed: no exchanges left"
+
+
+def test_finer_pixels_that_fail_are_named(ring, failing, monkeypatch):
+    monkeypatch.setattr(lens_search, "search_starts", _two_starts)
+    monkeypatch.setattr(lens_search, "_SIGNIFICANT", -math.inf)
+    failing(15, 1)
+    state = _searched(ring())
+    assert state.notes == ("a source of 15 x 15 pixels failed: no exchanges left",)
+    assert state.source_frames.size == 10
+
+
+def test_a_search_without_failure_has_no_notes(ring, monkeypatch):
+    monkeypatch.setattr(lens_search, "search_starts", _two_starts)
+    assert _searched(ring(), adaptive=False).notes == ()
+
+
+def test_a_search_all_of_whose_starts_fail_says_why(ring, failing, monkeypatch):
+    monkeypatch.setattr(lens_search, "search_starts", _two_starts)
+    failing(lens_search._EARLY_SIZE, 2)
+    with pytest.raises(AstroRIMError, match="no exchanges left"):
+        _searched(ring())
+
+
+def _two_starts(model, used, values, options):
+    """Two compact sources behind lenses near the true one, of 1 arcsec."""
+    values = torch.zeros(2, len(model.system.parameters))
+    values[:, model.system.parameters.index_of("theta_E")] = torch.tensor([1.05, 0.98])
+    fit = CompactFit(model, used, {})
+    return fit.begin(values)
+
+
+@pytest.mark.parametrize("gain", [3.0, -3.0])
+def test_other_pixels_or_priors_are_kept_for_their_evidence(monkeypatch, gain):
+    def solved(log_evidence):
+        return None, SimpleNamespace(inversion=SimpleNamespace(log_evidence=log_evidence))
+
+    found, other = solved(-100.0), solved(-100.0 + gain)
+    monkeypatch.setattr(lens_search, "_on_pixels", lambda *_: other)
+    kept = lens_search._better_on_pixels(None, found, 32, 12)
+    assert kept is (other if gain > 0 else found)

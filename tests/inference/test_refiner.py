@@ -12,6 +12,7 @@ from astrorim.inference.lens_search import SearchOptions
 from astrorim.inference.refiner import LensRefiner, _on_frame
 from astrorim.interchange.simulated_pairs import to_observation
 from astrorim.plugins import load_plugins
+from astrorim.results.quality import LENSING_ODDS, PREDICTED_SHARE
 
 _FAST = SearchOptions(
     source_size=20, max_steps=4, start=StartOptions(num_radii=3, num_more_steps=8)
@@ -45,6 +46,14 @@ def test_lens_and_image_are_recovered(result, simulated):
     assert result.reduced_chi2 < 1.2
     assert result.provenance["stage"] == "refined"
     assert result.provenance["start"] == "given"
+    assert result.provenance["notes"] == []
+
+
+def test_a_lens_is_needed_and_its_images_are_related(result):
+    assert result.provenance[LENSING_ODDS] > 1000
+    assert result.provenance[PREDICTED_SHARE] > 0.9
+    none = {"no-source-needed", "lensing-not-needed", "images-unrelated"}
+    assert not none & set(result.flags)
 
 
 def test_result_is_in_the_observations_unit(result, observation):

@@ -6,18 +6,13 @@ import numpy as np
 import pytest
 from scipy.signal import convolve2d
 
-from astrorim.observation.sky_noise import SkyNoise
 from astrorim.results.fit_quality import (
     arc_region,
-    fit_flags,
-    is_misfit,
     reduced_chi2,
     residual_autocorrelation,
     residual_structure,
-    source_at_edge,
     unmodelled_objects,
 )
-from astrorim.results.quality import FLAG_ADVICE
 
 SHAPE = (90, 100)
 KERNEL = np.array([[0.1, 0.3, 0.1], [0.3, 1.0, 0.3], [0.1, 0.3, 0.1]])
@@ -46,10 +41,6 @@ def mask():
     return masked
 
 
-def sky(ratio=1.0):
-    return SkyNoise(0.0, 1.0, ratio, correlation(), 5000)
-
-
 def test_arcs_are_where_the_model_exceeds_the_noise():
     model = np.array([[0.5, 1.5, 3.0, 3.0, 3.0, np.nan]])
     map_ = np.array([[1.0, 1.0, 2.0, np.inf, 0.0, 1.0]])
@@ -68,16 +59,6 @@ def test_reduced_chi2_by_hand():
     assert np.isnan(reduced_chi2(residual, mask, num_parameters=4))
     with pytest.raises(ValueError, match="num_parameters must not be negative, got -1"):
         reduced_chi2(residual, mask, num_parameters=-1)
-
-
-@pytest.mark.parametrize(
-    ("chi2", "number", "given", "misfit"),
-    [(1.4, 1000, None, False), (1.6, 1000, None, True), (1.6, 30, None, False),
-     (1.0, 1000, sky(0.67), True), (0.6, 1000, sky(0.67), False),
-     (2.2, 1000, sky(1.5), False), (np.nan, 0, None, False)],
-)  # fmt: skip
-def test_misfit_is_judged_by_what_this_noise_map_lets_expect(chi2, number, given, misfit):
-    assert is_misfit(chi2, number, given) is misfit
 
 
 def test_autocorrelation_of_correlated_noise(rng, mask):
@@ -120,23 +101,6 @@ def test_correlated_noise_is_no_structure_only_where_it_is_expected(rng, mask):
     assert abs(residual_structure(residual, mask, noise_correlation=correlation())[1]) < 4
 
 
-@pytest.mark.parametrize(
-    ("fraction", "share"), [(0.05, 1 - 0.9**2), (0.1, 1 - 0.8**2), (0.001, 1 - 0.95**2)]
-)
-def test_share_of_a_uniform_source_at_the_edge(fraction, share):
-    np.testing.assert_allclose(source_at_edge(np.ones((40, 40)), fraction), share)
-
-
-def test_source_in_the_middle_does_not_touch_the_edge():
-    source = np.zeros((40, 40))
-    source[15:25, 18:22] = 1
-    source[0] = -5
-    assert source_at_edge(source) == 0
-    assert source_at_edge(np.zeros((40, 40))) == 0
-    with pytest.raises(ValueError, match=r"fraction must lie in \(0, 0.5\], got 0.7"):
-        source_at_edge(source, 0.7)
-
-
 def test_objects_outside_the_arcs_are_counted(rng, mask):
     y, x = np.indices(SHAPE)
     residual = noise(rng)
@@ -147,40 +111,3 @@ def test_objects_outside_the_arcs_are_counted(rng, mask):
     assert unmodelled_objects(residual, mask) == 3
     assert unmodelled_objects(np.zeros(SHAPE), mask) == 0
     assert unmodelled_objects(residual, np.ones(SHAPE, dtype=bool)) == 0
-
-
-def test_noise_has_no_flag(rng, mask):
-    arcs = ring() > 0.5
-    assert fit_flags(noise(rng), mask, arcs) == ()
-    assert fit_flags(noise(rng, KERNEL), mask, arcs, sky=sky()) == ()
-
-
-def spot(row=80, column=90, height=8.0):
-    y, x = np.indices(SHAPE)
-    return height * np.exp(-((y - row) ** 2 + (x - column) ** 2) / 8)
-
-
-WHITE = np.pad([[1.0]], 4)
-NO_ARCS = np.zeros(SHAPE, dtype=bool)
-
-
-@pytest.mark.parametrize(
-    ("scale", "added", "options", "flags"),
-    [
-        (0.67, 0, {"sky": SkyNoise(0, 1, 0.67, WHITE, 5000)}, {"noise-overestimated"}),
-        (1.5, 0, {"sky": SkyNoise(0, 1, 1.5, WHITE, 5000)}, {"noise-underestimated"}),
-        (1.5, 0, {}, {"image-misfit", "arc-misfit"}),
-        (1, 0, {"arcs": NO_ARCS}, {"no-arcs"}),
-        (1, 0, {"source": np.ones((20, 20))}, {"source-at-edge"}),
-        (1, 0, {"einstein_radius": 0.1, "psf_width": 0.2}, {"unresolved"}),
-        (1, 0, {"at_bound": ("q",)}, {"parameter-at-bound"}),
-        (1, 0.9 * (ring() - ring(24)), {"arcs": ring(10) > 0.5}, {"residual-structure"}),
-        (1, 3 * ring(), {}, {"image-misfit", "arc-misfit", "residual-structure"}),
-        (1, spot(), {}, {"unmodelled-neighbour", "residual-structure"}),
-    ],
-)
-def test_each_fault_has_its_flag(scale, added, options, flags, rng):
-    residual = scale * noise(rng) + added
-    found = fit_flags(residual, None, **{"arcs": ring() > 0.5, **options})
-    assert set(found) == flags
-    assert set(found) <= set(FLAG_ADVICE)

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import math
+
 import astropy.units as u
 import numpy as np
 import pytest
 
 from astrorim.observation.sky_noise import SkyNoise
 from astrorim.parameters import Parameter
-from astrorim.results.quality import FLAG_ADVICE, SOURCE_ODDS, quality_flags
+from astrorim.results.quality import (
+    FLAG_ADVICE,
+    LENSING_ODDS,
+    PREDICTED_SHARE,
+    SOURCE_ODDS,
+    quality_flags,
+)
 
 THETA_E = Parameter("theta_E", "b", u.arcsec, (0.001, 20.0), (0.05, 3.0), "Einstein radius")
 
@@ -48,11 +56,23 @@ def test_a_model_without_arcs_is_flagged(make_reconstruction):
     assert "no-arcs" in quality_flags(result)
 
 
-@pytest.mark.parametrize(("odds", "flagged"), [(4.9, True), (5.1, False)])
-def test_an_image_that_needs_no_source_is_flagged(make_reconstruction, odds, flagged):
+@pytest.mark.parametrize(
+    ("key", "least", "flag"),
+    [
+        (SOURCE_ODDS, 5.0, "no-source-needed"),
+        (LENSING_ODDS, 25.0, "lensing-not-needed"),
+        (PREDICTED_SHARE, 0.75, "images-unrelated"),
+    ],
+)
+def test_an_image_that_needs_no_lens_is_flagged(make_reconstruction, key, least, flag):
     result = make_reconstruction()
-    result.provenance[SOURCE_ODDS] = odds
-    assert ("no-source-needed" in quality_flags(result)) == flagged
+    assert flag not in quality_flags(result)
+    result.provenance[key] = 1.02 * least
+    assert flag not in quality_flags(result)
+    result.provenance[key] = 0.98 * least
+    assert flag in quality_flags(result)
+    result.provenance[key] = -math.inf
+    assert quality_flags(result)[flag].startswith(FLAG_ADVICE[flag])
 
 
 @pytest.mark.parametrize("edge", THETA_E.support)
