@@ -61,7 +61,7 @@ def test_bad_files_cost_only_themselves_and_the_run_resumes(astrorim, folder, tm
 
 def test_choices_are_those_of_the_library():
     from astrorim.cli.main import build_parser
-    from astrorim.preparation.recipe import NOISE_SOURCES, SKY_MODES
+    from astrorim.preparation.choices import NOISE_SOURCES, SKY_MODES
     from astrorim.preparation.weights import WEIGHT_TYPES
 
     parser = build_parser().parse_args(["prepare", "a.fits", "--output-dir", "b"]).parser
