@@ -2,9 +2,9 @@ r"""Run over many lenses, five of them broken, kill the run in the middle, and g
 
 Simulates small images, breaks five in different ways, and starts ``astrorim reconstruct
 --refine none`` (networks only: a refinement of 200 lenses would take hours) as a process of
-its own. When a third of the lenses is done, the process is killed (SIGKILL) while it writes, and
-the same command given again. Asserted: the run ends with status 1; exactly the broken files are
-reported, each for its own reason; what was finished before is not done again; nothing
+its own. When a third of the lenses is done, the process is killed (SIGKILL) while it writes,
+and the same command given again. Asserted: the run ends with status 1; exactly the broken
+files are reported, each for its own reason; what was finished is not done again; nothing
 half-written is left; and the process's resident memory does not grow over the second half of
 the run by more than a fiftieth. Run from the top of the checkout::
 
