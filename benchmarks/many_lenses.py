@@ -6,7 +6,9 @@ its own. When a third of the lenses is done, the process is killed (SIGKILL) whi
 and the same command given again. Asserted: the run ends with status 1; exactly the broken
 files are reported, each for its own reason; what was finished is not done again; nothing
 half-written is left; and the process's resident memory does not grow over the second half of
-the run by more than a fiftieth. Run from the top of the checkout::
+the run by more than a fiftieth. The
+ASDF library keeps the validators of the last 128 files, some 25 MiB, and so does the process.
+Run from the top of the checkout::
 
     OMP_NUM_THREADS=1 python benchmarks/many_lenses.py DIR --number 200
 """
