@@ -8,6 +8,7 @@ all, and the checksums of what they were made of tell the next run what is finis
 from __future__ import annotations
 
 import dis
+import gc
 import hashlib
 import time
 import traceback
@@ -37,6 +38,13 @@ FINISHED = "finished earlier; --overwrite does it again"
 _FLUSH_SECONDS = 10.0
 _FLUSH_SHARE = 20.0
 """The table is written no more often than this many times the time that it takes."""
+
+_COLLECTION_SHARE = 50.0
+"""Garbage is collected no more often than this many times the time that it takes.
+
+Figures and trees of files refer to themselves and wait for the collector, which counts
+objects and not their arrays, so that memory would grow in steps.
+"""
 
 _READERS = ("astropy.io", "asdf", "csv", "gwcs", "json", "specutils", "yaml")
 """What raises anything when it reads a broken file."""
@@ -111,6 +119,7 @@ class FileRun(Generic[RowT]):
         self._bar = progress_bar(total, unit)
         self._stack = ExitStack()
         self._next_flush = 0.0
+        self._next_collection = 0.0
 
     def __enter__(self) -> Self:
         from astrorim.observation.temporary_rooms import remove_stale_rooms
@@ -159,6 +168,11 @@ class FileRun(Generic[RowT]):
         """
         self.rows.append(row)
         self._bar.update()
+        begun = time.monotonic()
+        if begun > self._next_collection:
+            gc.collect()
+            now = time.monotonic()
+            self._next_collection = now + _COLLECTION_SHARE * (now - begun)
         if time.monotonic() > self._next_flush:
             self._write()
 

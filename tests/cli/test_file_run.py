@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import gc
 import json
+import weakref
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -127,6 +129,25 @@ def test_the_table_is_written_again_and_again(tmp_path, monkeypatch):
         for number, name in enumerate("ab", start=1):
             run.add(Row(name))
             assert len(QTable.read(table)) == number
+
+
+def test_what_refers_to_itself_is_freed_file_by_file(tmp_path, monkeypatch):
+    monkeypatch.setattr(file_run, "_COLLECTION_SHARE", 0.0)
+
+    class Figure:
+        def __init__(self):
+            self.itself = self
+
+    alive = []
+    gc.disable()
+    try:
+        with FileRun(tmp_path / "s.ecsv", Row, total=3) as run:
+            for name in "abc":
+                alive.append(weakref.ref(Figure()))
+                run.add(Row(name))
+                assert [reference() for reference in alive] == [None] * len(alive)
+    finally:
+        gc.enable()
 
 
 def test_status_table_has_text_of_any_length_and_may_be_empty(tmp_path):
