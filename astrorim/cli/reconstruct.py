@@ -37,7 +37,7 @@ __all__ = [
 
 _DECISIVE = (
     "refine", "start", "source_size", "lens_model", "light_model", "forward_model",
-    "rim_model", "num_iterations", "seed",
+    "rim_model", "num_iterations", "seed", "noise_correlation",
 )  # fmt: skip
 """Options besides those of the images that a result depends on."""
 

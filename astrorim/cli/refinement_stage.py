@@ -45,6 +45,11 @@ def add_refinement_options(parser: argparse.ArgumentParser) -> None:
         "--source-size", type=int, choices=range(8, 65), metavar="N", default=32,
         help="source pixels along a side in the refinement, 8 to 64 (default: 32)",
     )  # fmt: skip
+    group.add_argument(
+        "--noise-correlation", choices=("none", "sky"), default="none",
+        help="sky: the noise of drizzled or resampled images is correlated between pixels as "
+        "it is on their blank sky (default: none)",
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -122,6 +127,7 @@ def load_refinement(args: argparse.Namespace) -> RefinementStage:
         lens_model=args.lens_model or _LENS_MODEL,
         light_model=args.light_model or _LIGHT_MODEL,
         mask="auto" if args.mask in (None, "auto") else "own",
+        noise_correlation=args.noise_correlation,
         posterior="hmc" if args.refine == "hmc" else "laplace",
         options=SearchOptions(source_size=args.source_size),
     )

@@ -11,7 +11,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -23,10 +23,13 @@ from astrorim.inference.smoothness import (
     smoothness_matrix,
 )
 from astrorim.inference.source_images import SourceImages
+from astrorim.inference.whitening import Whitening
 from astrorim.lensing.convolution import bin_pixels
 from astrorim.lensing.interpolation import SourceSampler
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from torch import Tensor
 
     from astrorim.inference.inversion import Inversion
@@ -66,6 +69,9 @@ class LensFit:
     faintest : float, optional
         What is added to the expected brightness, in units of its maximum. So bright may the
         source be where nothing is expected.
+    correlation : ndarray, (2 k + 1, 2 k + 1), optional
+        Of the noise between pixels, at lags of up to k rows and columns, 1 in the middle
+        (`~astrorim.inference.whitening.Whitening`); none by default.
 
     Raises
     ------
@@ -82,6 +88,7 @@ class LensFit:
         expected: ExpectedSource | None = None,
         known: Mapping[str, tuple[float, float]] | None = None,
         faintest: float = _FAINTEST,
+        correlation: NDArray[np.floating] | None = None,
     ) -> None:
         if len(model.data) != 1:
             raise ValueError(f"the model must hold one image, got {len(model.data)}")
@@ -94,6 +101,7 @@ class LensFit:
         self.expected = expected
         self.known = dict(known or {})
         self.faintest = faintest
+        self.correlation = correlation
         parameters = model.system.parameters
         self.linear = [i for i, p in enumerate(parameters) if p.linear]
         self.nonlinear = [i for i, p in enumerate(parameters) if not p.linear]
@@ -104,9 +112,9 @@ class LensFit:
             )
         noise = model.data.noise[0][self.used]
         background = 0.0 if model.data.background is None else model.data.background[0]
-        self._weight = 1 / noise
-        self._data = (model.data.image[0][self.used] - background) * self._weight
-        self._coolness = 1.0
+        self._weight, self._coolness = 1 / noise, 1.0
+        self._whitening = None if correlation is None else Whitening(correlation, self.used)
+        self._data = self.whitened(model.data.image[0] - background)
         self._images: SourceImages | None = None
         if size:
             self._images = SourceImages(model, self.used, self._weight)
@@ -119,6 +127,14 @@ class LensFit:
             self._matrix,
             self._log_determinant,
         )
+
+    def changed(self, **options: Any) -> LensFit:
+        """The same fit with other data or options, by the names of the constructor's."""
+        own: dict[str, Any] = {
+            name: getattr(self, name)
+            for name in ("model", "used", "size", "smoothness", "expected", "known")
+        } | {"faintest": self.faintest, "correlation": self.correlation}
+        return LensFit(**(own | options))
 
     def tempered(self, temperature: float) -> LensFit:
         """The same fit with the noise's variance multiplied by a temperature."""
@@ -144,6 +160,11 @@ class LensFit:
         return self._data
 
     @property
+    def weight(self) -> Tensor:
+        """One over the noise of the fitted pixels, (N,)."""
+        return self._weight
+
+    @property
     def positions(self) -> tuple[Tensor, Tensor]:
         """Positions x, y of the fitted pixels, each (N,), arcsec."""
         m, (height, width) = self.model.margin, self.model.shape
@@ -156,8 +177,12 @@ class LensFit:
         return self._data - self.whitened(images)
 
     def whitened(self, images: Tensor) -> Tensor:
-        """Images (..., H, W) in units of the noise, on the fitted pixels, (..., N)."""
-        return images[..., self.used] * self._weight
+        """Images (..., H, W) in units of the noise, on the fitted pixels, (..., N).
+
+        Of correlated noise, of its independent components.
+        """
+        values = images[..., self.used] * self._weight
+        return values if self._whitening is None else self._whitening.apply(values)
 
     def _prior(self, frames: SourceFrames | None) -> tuple[Tensor, float]:
         """Prior precision of the source at unit strength, and ln of its determinant."""
@@ -201,9 +226,10 @@ class LensFit:
         light = self.whitened(self.light_design(values))
         design = DesignMatrix(None, light.mT.contiguous())
         if self._images is not None and frames is not None:
-            design = DesignMatrix.of(
-                self._images.design(values, frames) * self._coolness, design.dense
-            )
+            source = self._images.design(values, frames) * self._coolness
+            if self._whitening is not None:
+                source = (self._whitening.matrix @ source).astype(source.dtype)
+            design = DesignMatrix.of(source, design.dense)
         matrix, log_determinant = self._prior(frames)
         largest = self._data.abs().amax() / light.abs().amax(dim=1).clamp_min(1e-30)
         return LinearProblem(

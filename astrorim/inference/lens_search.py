@@ -18,6 +18,8 @@ from astrorim.inference.source_pixels import expected_like, frames_of_source, so
 from astrorim.rim.parameter_step import is_positive
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from torch import Tensor
 
     from astrorim.inference.compact_source import CompactState
@@ -71,6 +73,7 @@ def fit_lens(
     used: Tensor,
     values: Tensor | None = None,
     options: SearchOptions | None = None,
+    correlation: NDArray[np.floating] | None = None,
 ) -> tuple[LensFit, RefinementState]:
     """Fit one image.
 
@@ -84,6 +87,9 @@ def fit_lens(
         Start; with it only Einstein radii near its own are searched.
     options : SearchOptions, optional
         How.
+    correlation : ndarray, (2 k + 1, 2 k + 1), optional
+        Of the noise, as for `~astrorim.inference.lens_fit.LensFit`; the search of starts
+        leaves it out.
 
     Returns
     -------
@@ -105,7 +111,7 @@ def fit_lens(
         wanted = replace(wanted, theta_e_range=(low, high), num_radii=4)
     starts = search_starts(model, used, values, wanted)
     model, used = central_model(model, used, _reach(model, used, starts))
-    fit, best = _best_of(model, used, starts, options)
+    fit, best = _best_of(model, used, starts, options, correlation)
     fine = model.changed(supersampling=_TRACED, sampling=_CONVOLVED)
     last, state = _on_pixels(fine, fit, best, options.source_size, options.max_steps)
     last, state = _better_on_pixels(
@@ -127,10 +133,9 @@ def _on_pixels(
 ) -> tuple[LensFit, RefinementState]:
     """A solution descended further with ``size`` x ``size`` pixels that follow its source."""
     frames = frames_of_source(fit, state, size)
-    finer = LensFit(
-        model,
-        fit.used,
-        size,
+    finer = fit.changed(
+        model=model,
+        size=size,
         expected=expected_like(fit, state),
         known=_wide_light(model.system, state.values) | fit.known,
         faintest=fit.faintest if faintest is None else faintest,
@@ -195,7 +200,11 @@ def _reach(model: ForwardModel, used: Tensor, starts: CompactState) -> float:
 
 
 def _best_of(
-    model: ForwardModel, used: Tensor, starts: CompactState, options: SearchOptions
+    model: ForwardModel,
+    used: Tensor,
+    starts: CompactState,
+    options: SearchOptions,
+    correlation: NDArray[np.floating] | None,
 ) -> tuple[LensFit, RefinementState]:
     """The start of the most evident source, followed with the PSF on the image's pixels."""
     fast = coarse_model(model, 1)
@@ -207,7 +216,14 @@ def _best_of(
     place = model.system.parameters.index_of("theta_E")
     for i in range(len(starts.values)):
         start = starts.select(torch.tensor([i]))
-        fit = LensFit(fast, used, _EARLY_SIZE, expected=start.brightness, known=known)
+        fit = LensFit(
+            fast,
+            used,
+            _EARLY_SIZE,
+            expected=start.brightness,
+            known=known,
+            correlation=correlation,
+        )
         frames = source_frames(fast, start.values, _EARLY_SIZE, _COMPACT)
         try:
             found.append((fit, refine(fit, start.values, frames, options=steps)))
@@ -219,7 +235,7 @@ def _best_of(
         raise failure
     fit, best = max(found, key=lambda pair: pair[1].inversion.log_evidence)
     frames = frames_of_source(fit, best, _EARLY_SIZE)
-    fit = LensFit(fast, used, _EARLY_SIZE, expected=expected_like(fit, best), known=known)
+    fit = fit.changed(expected=expected_like(fit, best))
     steps = replace(steps, tempered=False)
     state = refine(fit, best.values, frames, options=steps)
     return fit, replace(state, notes=tuple(notes))

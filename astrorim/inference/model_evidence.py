@@ -122,7 +122,7 @@ def source_log_bayes_factor(fit: LensFit, state: RefinementState) -> float:
     -------
     float
     """
-    bare = LensFit(fit.model, fit.used, 0, known=fit.known)
+    bare = fit.changed(size=0)
     held = tuple(p.name for p in fit.model.system.lens.parameters)
     options = RefinementOptions(tempered=False)
     alone = refine(bare, state.values, None, held=held, options=options)

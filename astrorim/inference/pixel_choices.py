@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from astrorim.inference.lens_fit import LensFit
 from astrorim.inference.refinement import evaluate, newton_step
 from astrorim.inference.source_pixels import expected_like
 from astrorim.lensing.interpolation import SourceFrames
@@ -22,6 +21,7 @@ from astrorim.lensing.pixel_density import PixelDensity
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from astrorim.inference.lens_fit import LensFit
     from astrorim.inference.refinement import RefinementState
 
 __all__ = ["PixelChoices", "other_frames", "solve_on_other_pixels"]
@@ -114,14 +114,7 @@ def solve_on_other_pixels(
     if number < 2:
         raise ValueError(f"number must be at least 2, got {number}")
     expected = expected_like(fit, state)
-    other = LensFit(
-        fit.model,
-        fit.used,
-        fit.size,
-        expected=expected,
-        known=fit.known,
-        faintest=fit.faintest,
-    )
+    other = fit.changed(expected=expected)
     places, covariances = [], []
     for _ in range(number):
         frames = other_frames(state.source_frames, generator)

@@ -41,6 +41,7 @@ __all__ = ["LensRefiner"]
 
 _WORKING_FRAME = 256
 _NUM_SAMPLES = 512
+_CORRELATED = 2  # pixels that noise is correlated over, at most
 _SEEN = 0.5  # of a source pixel's images, in the fitted region, for it to be kept
 
 
@@ -60,6 +61,10 @@ class LensRefiner:
     mask : {"auto", "own"}, optional
         Whether to leave out neighbours found in the image besides the pixels that the
         observation masks itself.
+    noise_correlation : {"none", "sky"}, optional
+        Whether the noise of one pixel says something about the next one's: "sky" measures
+        its correlation on the blank sky of each image
+        (`~astrorim.observation.sky_noise.measure_sky`), for drizzled or resampled images.
     posterior : {"laplace", "hmc"}, optional
         Samples from the Gaussian around the solution, or by Hamiltonian Monte Carlo from the
         exact posterior, `~astrorim.inference.lens_posterior`.
@@ -75,7 +80,7 @@ class LensRefiner:
     UnknownNameError
         If a model is not registered.
     ValueError
-        If ``mask`` or ``posterior`` is neither of its choices.
+        If ``mask``, ``noise_correlation`` or ``posterior`` is neither of its choices.
     """
 
     def __init__(
@@ -84,6 +89,7 @@ class LensRefiner:
         lens_model: str = "sie+shear",
         light_model: str = "multi-gaussian",
         mask: Literal["auto", "own"] = "auto",
+        noise_correlation: Literal["none", "sky"] = "none",
         posterior: Literal["laplace", "hmc"] = "laplace",
         options: SearchOptions | None = None,
         sampling: SamplingOptions | None = None,
@@ -91,12 +97,17 @@ class LensRefiner:
     ) -> None:
         if mask not in ("auto", "own"):
             raise ValueError(f'mask must be "auto" or "own", got {mask!r}')
+        if noise_correlation not in ("none", "sky"):
+            raise ValueError(
+                f'noise_correlation must be "none" or "sky", got {noise_correlation!r}'
+            )
         if posterior not in ("laplace", "hmc"):
             raise ValueError(f'posterior must be "laplace" or "hmc", got {posterior!r}')
         plugins = plugins or load_plugins()
         self.lens_model = plugins.lens_models.canonical_name(lens_model)
         self.light_model = light_model
         self.mask = mask
+        self.noise_correlation = noise_correlation
         self.posterior = posterior
         self.options = options or SearchOptions()
         self.sampling = sampling or SamplingOptions()
@@ -133,7 +144,8 @@ class LensRefiner:
         Raises
         ------
         ObservationError
-            If the observation lacks what is needed; the message says what to pass.
+            If the observation lacks what is needed; the message says what to pass. If the
+            correlation of the noise is wanted and the frame shows too little blank sky.
         ValueError
             If a start has no ``theta_E``, or a value that its parameter cannot have.
         """
@@ -142,7 +154,10 @@ class LensRefiner:
         model = ForwardModel(self.system, batch.data)
         used = self._used(observation, model)
         values = None if start is None else self._start(start, model)
-        fit, state = fit_lens(model, used, values, self.options)
+        sky, correlation = _sky(observation), None
+        if self.noise_correlation == "sky":
+            correlation = measure_sky(observation, max_lag=_CORRELATED).correlation
+        fit, state = fit_lens(model, used, values, self.options, correlation)
         fitted = _on_frame(fit.used, used)
         traced = model.changed(supersampling=fit.model.supersampling)
         operator = traced.source_operator(state.values, state.source_frames)
@@ -179,7 +194,7 @@ class LensRefiner:
                 "posterior": drawn,
                 "notes": list(state.notes),
             },
-            sky=_sky(observation),
+            sky=sky,
             supersampling=fit.model.supersampling,
         )
 
@@ -250,6 +265,7 @@ class LensRefiner:
             "torch": str(torch.__version__),
             "stage": "refined",
             "mask": self.mask,
+            "noise_correlation": self.noise_correlation,
             "source_size": self.options.source_size,
             "seed": seed,
         }

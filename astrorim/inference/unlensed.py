@@ -169,7 +169,7 @@ class _Unlensed:
             (place + 0.5) / model.sampling - 0.5 - model.margin for place in (row, column)
         )
         self._area = float(fit.used.sum())
-        self._weight = fit.whitened(torch.ones(model.shape)).double()
+        self._weight = fit.weight.double()
 
     def best(self) -> tuple[float, int]:
         """Evidence of the best number of stars, and that number."""

@@ -33,11 +33,15 @@ def test_blind_start_needs_no_network_and_no_file():
 
 
 def test_models_mask_and_source_are_handed_on():
-    options = _options("--source-size", "20", lens_model="sie", light_model="sersic", mask="x")
+    options = _options(
+        "--source-size", "20", "--noise-correlation", "sky",
+        lens_model="sie", light_model="sersic", mask="x",
+    )  # fmt: skip
     refiner = load_refinement(options).refiner
     assert (refiner.lens_model, refiner.light_model) == ("sie", "sersic")
     assert refiner.mask == "own"
     assert refiner.options.source_size == 20
+    assert refiner.noise_correlation == "sky"
 
 
 def test_start_is_read_from_a_file(tmp_path):

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
 from astrorim.inference.lens_fit import LensFit
+from astrorim.inference.whitening import proper_correlation
 from astrorim.lensing.forward import ForwardModel, ImageData
 from astrorim.lensing.interpolation import SourceFrames
 from astrorim.lensing.system import LensSystem
@@ -156,3 +158,37 @@ def test_the_true_source_is_as_probable_as_its_prior_says(signal):
     penalty = strength * float(truth @ (problem.smoothness @ truth))
     determined = problem.invert(strength).effective_parameters
     assert 0.5 < penalty / determined < 2
+
+
+def test_correlated_noise_enters_as_its_covariance(system, frames):
+    """Solution and chi-square are those of generalised least squares."""
+    model = _model(system, 1)
+    used = torch.rand(21, 23, generator=torch.Generator().manual_seed(2)) > 0.3
+    correlation = np.array([[0.0, 0.2, 0.0], [0.25, 1.0, 0.25], [0.0, 0.2, 0.0]])
+    plain = LensFit(model, used, SIZE).problem(VALUES, frames)
+    problem = LensFit(model, used, SIZE, correlation=correlation).problem(VALUES, frames)
+    row, column = np.nonzero(used.numpy())
+    lags = row[:, None] - row, column[:, None] - column
+    covariance = torch.from_numpy(proper_correlation(correlation)[lags])
+    design = plain.design @ torch.eye(plain.design.shape[1]).double()
+    expected = design.mT @ torch.linalg.solve(covariance, design)
+    scale = expected.diagonal().sqrt()
+    # pixels farther than the whitening reaches are all but independent
+    torch.testing.assert_close(
+        problem.gram / scale / scale[:, None], expected / scale / scale[:, None],
+        rtol=0, atol=5e-3,
+    )  # fmt: skip
+    expected = design.mT @ torch.linalg.solve(covariance, plain.data)
+    torch.testing.assert_close(problem.projected / scale, expected / scale, rtol=0, atol=0.05)
+
+
+def test_changed_fits_keep_what_is_not_named(system):
+    model = _model(system, 1)
+    used = torch.ones(21, 23, dtype=torch.bool)
+    correlation = np.eye(3)[[1, 1, 1]] * np.array([[0.1], [1.0], [0.1]])
+    fit = LensFit(model, used, SIZE, "gradient", known={"x0": (0.0, 0.1)}, faintest=0.2,
+                  correlation=correlation)  # fmt: skip
+    other = fit.changed(size=5)
+    assert (other.size, other.smoothness, other.faintest) == (5, "gradient", 0.2)
+    assert other.known == {"x0": (0.0, 0.1)}
+    assert other.correlation is correlation

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from astrorim.exceptions import ObservationError, UnknownNameError
+from astrorim.inference import refiner as refiner_module
 from astrorim.inference.blind_start import StartOptions
 from astrorim.inference.lens_search import SearchOptions
 from astrorim.inference.refiner import LensRefiner, _on_frame
@@ -94,6 +95,31 @@ def test_unknown_names_are_refused():
         LensRefiner(lens_model="nosuch")
     with pytest.raises(ValueError, match="mask must be"):
         LensRefiner(mask="maybe")
+
+
+def test_unknown_noise_is_refused():
+    with pytest.raises(ValueError, match="must be .none. or .sky., got 'white'"):
+        LensRefiner(noise_correlation="white")
+
+
+@pytest.mark.parametrize("wanted", ["none", "sky"])
+def test_correlation_of_the_sky_is_handed_on(observation, monkeypatch, wanted):
+    class EnoughError(Exception):
+        pass
+
+    def found(model, used, values, options, correlation):
+        received.append(correlation)
+        raise EnoughError
+
+    received = []
+    monkeypatch.setattr(refiner_module, "fit_lens", found)
+    with pytest.raises(EnoughError):
+        LensRefiner(light_model="sersic", noise_correlation=wanted).refine(observation)
+    (correlation,) = received
+    assert (correlation is None) == (wanted == "none")
+    if wanted == "sky":
+        assert correlation.shape == (5, 5)
+        assert correlation[2, 2] == 1
 
 
 def test_a_mask_of_the_middle_keeps_its_place():
