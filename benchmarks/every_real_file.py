@@ -106,12 +106,15 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--output-dir", type=Path, required=True)
     parser.add_argument("--only", default="*", help="pattern of paths in the folder")
+    parser.add_argument("--prepare-only", action="store_true", help="reconstruct nothing")
     args = parser.parse_args()
     rows: list[dict[str, Any]] = []
     for path in sorted(args.folder.rglob("*.fits")):
         name = path.relative_to(args.folder).as_posix()
         if fnmatch(name, args.only):
-            rows += _finished_or_new(args.folder, name, args.output_dir)
+            rows += _finished_or_new(
+                args.folder, name, args.output_dir, prepare_only=args.prepare_only
+            )
     Table([{key: row.get(key, "") for key in _COLUMNS} for row in rows]).write(
         args.output_dir / "every_file.ecsv", format="ascii.ecsv", overwrite=True
     )
@@ -126,13 +129,18 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-def _finished_or_new(folder: Path, name: str, output_dir: Path) -> list[dict[str, Any]]:
+def _finished_or_new(
+    folder: Path, name: str, output_dir: Path, *, prepare_only: bool
+) -> list[dict[str, Any]]:
     room = output_dir / name.removesuffix(".fits").replace("/", "_")
     done = room / "rows.json"
     if done.is_file():
         return list(json.loads(done.read_text(encoding="utf-8")))
     room.mkdir(parents=True, exist_ok=True)
-    rows = _file(folder, name, room)
+    rows = _file(folder, name, room, prepare_only=prepare_only)
+    if prepare_only:
+        print(_text(rows), end="", flush=True)
+        return rows
     unfinished = done.with_suffix(".part")
     unfinished.write_text(json.dumps(rows, indent=1), encoding="utf-8")
     unfinished.replace(done)
@@ -141,7 +149,7 @@ def _finished_or_new(folder: Path, name: str, output_dir: Path) -> list[dict[str
     return rows
 
 
-def _file(folder: Path, name: str, room: Path) -> list[dict[str, Any]]:
+def _file(folder: Path, name: str, room: Path, *, prepare_only: bool) -> list[dict[str, Any]]:
     for pattern, options in REFUSED.items():
         if fnmatch(name, pattern):
             _, says = _run("prepare", folder / name, *options, "--output-dir", room / "refused")
@@ -163,8 +171,9 @@ def _file(folder: Path, name: str, room: Path) -> list[dict[str, Any]]:
     if redshifts is not None:
         options += ["--z-lens", redshifts[0], "--z-source", redshifts[1]]
     _, says = _run(
-        "prepare", folder / name, *options, "--output-dir", room / "prepared", "--figure"
-    )
+        "prepare", folder / name, *options, "--output-dir", room / "prepared", "--figure",
+        "--overwrite",
+    )  # fmt: skip
     (room / "prepare.txt").write_text(f"without options: {bare}\nwith: {says}\n", "utf-8")
     rows = []
     for prepared in _table(room / "prepared" / "prepared.ecsv"):
@@ -173,7 +182,8 @@ def _file(folder: Path, name: str, room: Path) -> list[dict[str, Any]]:
         if prepared["status"] != "failed":
             if len(prepared["name"]) > len(Path(name).stem):
                 row["file"] += f"[{str(prepared['name']).removeprefix(Path(name).stem + '_')}]"
-            row |= _measure(room / "prepared" / f"{prepared['name']}.fits", room)
+            if not prepare_only:
+                row |= _measure(room / "prepared" / f"{prepared['name']}.fits", room)
         rows.append(row)
     return rows
 
