@@ -30,7 +30,10 @@ if TYPE_CHECKING:
     from astrorim.inference.pixel_choices import PixelChoices
     from astrorim.inference.refinement import RefinementState
 
-__all__ = ["laplace_samples"]
+__all__ = ["WIDENED", "laplace_samples"]
+
+WIDENED = 1.2
+"""Deviations of the samples in those of the Gaussian."""
 
 
 @torch.no_grad()
@@ -74,6 +77,7 @@ def laplace_samples(
     point = values[0, fit.nonlinear].double()
     place = to_coordinates(point, positive)
     noise = torch.randn(number, len(place), generator=generator, dtype=torch.float64)
+    noise = WIDENED * noise
     delta = noise @ _root(state.covariance).mT
     if choices is not None:
         for i, (other, covariance) in enumerate(
@@ -90,7 +94,8 @@ def laplace_samples(
         response = inversion.solve(inversion.problem.design.transposed(jacobian))[first:]
         spread = _root(inversion.covariance()[first:, first:])
         noise = torch.randn(number, len(fit.linear), generator=generator, dtype=torch.float64)
-        draws[:, fit.linear] = inversion.mean[first:] - delta @ response.mT + noise @ spread.mT
+        draws[:, fit.linear] = inversion.mean[first:] - delta @ response.mT
+        draws[:, fit.linear] += WIDENED * noise @ spread.mT
     low, high = system.supports(values)
     return torch.minimum(torch.maximum(draws.to(values), low), high)
 
