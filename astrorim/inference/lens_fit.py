@@ -37,7 +37,7 @@ __all__ = ["ExpectedSource", "LensFit"]
 
 ExpectedSource = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
-_FAINTEST = 0.03  # of the brightest, added to the expected brightness
+_FAINTEST = 0.03  # of the brightest, added to an expected brightness that is a guess
 _AMPLITUDE_RANGE = 3.0  # prior width of an amplitude, in units of what the data could hold
 _LIGHT_SAMPLING = 4  # elements of the PSF's grid along a pixel for the lens light, at most
 
@@ -63,6 +63,9 @@ class LensFit:
     known : mapping of str to tuple of float, optional
         Mean and standard deviation of the Gaussian prior of parameters in their step
         coordinates, by name, instead of the declared ones.
+    faintest : float, optional
+        What is added to the expected brightness, in units of its maximum. So bright may the
+        source be where nothing is expected.
 
     Raises
     ------
@@ -78,6 +81,7 @@ class LensFit:
         smoothness: SmoothnessKind = "curvature",
         expected: ExpectedSource | None = None,
         known: Mapping[str, tuple[float, float]] | None = None,
+        faintest: float = _FAINTEST,
     ) -> None:
         if len(model.data) != 1:
             raise ValueError(f"the model must hold one image, got {len(model.data)}")
@@ -89,6 +93,7 @@ class LensFit:
         self.smoothness = smoothness
         self.expected = expected
         self.known = dict(known or {})
+        self.faintest = faintest
         parameters = model.system.parameters
         self.linear = [i for i, p in enumerate(parameters) if p.linear]
         self.nonlinear = [i for i, p in enumerate(parameters) if not p.linear]
@@ -164,7 +169,7 @@ class LensFit:
             # Of a source that is dark everywhere nothing is expected.
             relative = bright / bright.amax() if bool(bright.amax() > 0) else bright + 1
             # Added, for a bound that cuts in would bend every source that falls below it.
-            inverse = 1 / (relative + _FAINTEST)
+            inverse = 1 / (relative + self.faintest)
             matrix = self._matrix * inverse * inverse[:, None]
             log_determinant = self._log_determinant + 2 * float(inverse.log().sum())
             self._scaled = (frames, matrix, log_determinant)

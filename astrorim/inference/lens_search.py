@@ -35,6 +35,7 @@ _TRACED = 4  # sub-pixels along the side of a pixel in the last descent
 _FINER = 1.5  # pixels along the source's side where the first ones leave a misfit
 _SIGNIFICANT = 2.5  # standard deviations of chi-square that are one
 _LIGHT_WIDTH = 10.0  # of the priors of its sizes and indices, in declared ones
+_DARKEST = 0.001  # of the source's maximum, where a solution leaves it dark
 _CONVOLVED = 2  # elements of the PSF's grid there, at most
 
 
@@ -105,32 +106,60 @@ def fit_lens(
     starts = search_starts(model, used, values, wanted)
     model, used = central_model(model, used, _reach(model, used, starts))
     fit, best = _best_of(model, used, starts, options)
-    notes = best.notes
     fine = model.changed(supersampling=_TRACED, sampling=_CONVOLVED)
     last, state = _on_pixels(fine, fit, best, options.source_size, options.max_steps)
-    size = round(_FINER * options.source_size)
+    last, state = _better_on_pixels(
+        fine, (last, state), options.source_size, options.max_steps, _DARKEST
+    )
     if options.adaptive and _misfit(last, state) > _SIGNIFICANT:
-        try:
-            finer, other = _on_pixels(fine, last, state, size, options.max_steps)
-        except AstroRIMError as error:
-            # The coarser solution is kept, and judged by its flags.
-            notes += (f"a source of {size} x {size} pixels failed: {error}",)
-        else:
-            if other.inversion.log_evidence > state.inversion.log_evidence:
-                last, state = finer, other
-    return last, replace(state, notes=notes)
+        size = round(_FINER * options.source_size)
+        last, state = _better_on_pixels(fine, (last, state), size, options.max_steps)
+    return last, state
 
 
 def _on_pixels(
-    model: ForwardModel, fit: LensFit, state: RefinementState, size: int, max_steps: int
+    model: ForwardModel,
+    fit: LensFit,
+    state: RefinementState,
+    size: int,
+    max_steps: int,
+    faintest: float | None = None,
 ) -> tuple[LensFit, RefinementState]:
     """A solution descended further with ``size`` x ``size`` pixels that follow its source."""
     frames = frames_of_source(fit, state, size)
-    expected = expected_like(fit, state)
-    known = _wide_light(model.system, state.values) | fit.known
-    finer = LensFit(model, fit.used, size, expected=expected, known=known)
+    finer = LensFit(
+        model,
+        fit.used,
+        size,
+        expected=expected_like(fit, state),
+        known=_wide_light(model.system, state.values) | fit.known,
+        faintest=fit.faintest if faintest is None else faintest,
+    )
     steps = RefinementOptions(max_steps=max_steps, tolerance=0.2, tempered=False)
-    return finer, refine(finer, state.values, frames, options=steps)
+    refined = refine(finer, state.values, frames, options=steps)
+    return finer, replace(refined, notes=state.notes)
+
+
+def _better_on_pixels(
+    model: ForwardModel,
+    found: tuple[LensFit, RefinementState],
+    size: int,
+    max_steps: int,
+    faintest: float | None = None,
+) -> tuple[LensFit, RefinementState]:
+    """The same on other pixels, or under another prior, if its evidence is larger."""
+    try:
+        other = _on_pixels(model, *found, size, max_steps, faintest)
+    except AstroRIMError as error:
+        # What was found is kept, and judged by its flags.
+        tried = f"a source of {size} x {size} pixels"
+        if faintest is not None:
+            tried += f" that may be as faint as {faintest:g} of its peak"
+        fit, state = found
+        return fit, replace(state, notes=(*state.notes, f"{tried} failed: {error}"))
+    if other[1].inversion.log_evidence > found[1].inversion.log_evidence:
+        return other
+    return found
 
 
 def _wide_light(system: LensSystem, values: Tensor) -> dict[str, tuple[float, float]]:

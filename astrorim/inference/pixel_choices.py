@@ -114,7 +114,14 @@ def solve_on_other_pixels(
     if number < 2:
         raise ValueError(f"number must be at least 2, got {number}")
     expected = expected_like(fit, state)
-    other = LensFit(fit.model, fit.used, fit.size, expected=expected, known=fit.known)
+    other = LensFit(
+        fit.model,
+        fit.used,
+        fit.size,
+        expected=expected,
+        known=fit.known,
+        faintest=fit.faintest,
+    )
     places, covariances = [], []
     for _ in range(number):
         frames = other_frames(state.source_frames, generator)

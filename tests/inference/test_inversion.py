@@ -43,7 +43,8 @@ def _prior_covariance(problem, strength):
 @pytest.mark.parametrize("strength", [0.01, 1.0, 300.0])
 def test_agrees_with_the_closed_form(problem, strength):
     """Mean, covariance and evidence of the Gaussian in its data-space form."""
-    prior, a, d = _prior_covariance(problem, strength), problem.design.dense.numpy(), problem.data
+    prior, a = _prior_covariance(problem, strength), problem.design.dense.numpy()
+    d = problem.data
     marginal = np.eye(PIXELS) + a @ prior @ a.T
     gain = prior @ a.T @ np.linalg.inv(marginal)
     inversion = problem.invert(strength)

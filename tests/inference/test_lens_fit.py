@@ -105,6 +105,26 @@ def test_too_few_pixels_are_refused(system):
         LensFit(model, torch.zeros(21, 23, dtype=torch.bool), SIZE)
 
 
+def test_source_may_be_as_bright_as_the_faintest_where_nothing_is_expected(system, frames):
+    """Of an isolated pixel the prior's penalty goes as the inverse square of that."""
+    model = _model(system, 1)
+    used = torch.ones(21, 23, dtype=torch.bool)
+
+    def expected(x, y):
+        return torch.exp(-((x - 0.02) ** 2 + (y + 0.03) ** 2) / (2 * 0.05**2))
+
+    x, y = frames.coordinates()
+    relative = (expected(x, y) / expected(x, y).max()).flatten()
+    penalties = {}
+    for faintest in (0.03, 0.001):
+        fit = LensFit(model, used, SIZE, expected=expected, faintest=faintest)
+        penalties[faintest] = fit.problem(VALUES, frames).smoothness.diagonal()
+    ratio = ((relative + 0.03) / (relative + 0.001)) ** 2
+    torch.testing.assert_close(penalties[0.001] / penalties[0.03], ratio)
+    assert float(ratio[0]) > 500
+    assert float(ratio.min()) < 1.1
+
+
 @pytest.mark.parametrize("signal", [30.0, 100.0])
 def test_the_true_source_is_as_probable_as_its_prior_says(signal):
     """Its penalty is about the number of parameters that the data determine.
