@@ -15,6 +15,7 @@ __all__ = [
     "VersionAction",
     "add_command",
     "add_output_dir",
+    "add_output_file",
     "existing_directory",
     "fraction_of_work",
     "in_options",
@@ -174,8 +175,10 @@ def add_command(
     return parser
 
 
-def add_output_dir(parser: argparse.ArgumentParser, what: str) -> None:
-    """Add the option ``--output-dir``.
+def add_output_dir(
+    parser: argparse.ArgumentParser, what: str, *, again: str | None = None
+) -> None:
+    """Add the option ``--output-dir``, and ``--overwrite`` where runs are resumed.
 
     Parameters
     ----------
@@ -183,11 +186,39 @@ def add_output_dir(parser: argparse.ArgumentParser, what: str) -> None:
         Where to.
     what : str
         What is written there.
+    again : str, optional
+        What is skipped when it is finished, in the plural.
     """
     parser.add_argument(
         "--output-dir", metavar="DIR", type=Path, required=True,
         help=f"directory for {what}; made if it does not exist",
     )  # fmt: skip
+    if again is not None:
+        parser.add_argument(
+            "--overwrite", action="store_true", help=f"do finished {again} again"
+        )
+
+
+def add_output_file(
+    parser: argparse.ArgumentParser, kind: str, what: str, *, required: bool = True
+) -> None:
+    """Add the options ``--output`` and ``--overwrite``.
+
+    Parameters
+    ----------
+    parser : argparse.ArgumentParser
+        Where to.
+    kind : str
+        Format of the file.
+    what : str
+        What is written.
+    required : bool, optional
+        Whether it must be given.
+    """
+    parser.add_argument(
+        "--output", type=Path, required=required, metavar=kind, help=f"{what} to write"
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace existing files")
 
 
 def _number(text: str, kind: type[int | float], *, least: float, open_: bool) -> Any:

@@ -1,27 +1,23 @@
-"""Reconstruct many lenses: each on its own account, resumable, with a status table."""
+"""Reconstruct many lenses: in batches, each on its own account, resumable."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from astrorim.cli.arguments import in_options
+from astrorim.cli.file_run import FINISHED, FileRun, FileStatus, check_request
 from astrorim.cli.jobs import LensJob
-from astrorim.cli.terminal import LOGGER, progress_bar
+from astrorim.cli.terminal import LOGGER
 
 if TYPE_CHECKING:
     from astrorim.observation import LensObservation
     from astrorim.results import Reconstruction
 
-__all__ = ["BatchOptions", "LensStatus", "Reconstructor", "run_batch", "write_status"]
-
-_FLUSH_SECONDS = 10.0
+__all__ = ["BatchOptions", "LensStatus", "Reconstructor", "run_batch"]
 
 
 class Reconstructor(Protocol):
@@ -51,6 +47,8 @@ class BatchOptions:
         Lenses that are reconstructed together.
     overwrite : bool, optional
         Whether finished lenses are done again.
+    request : mapping of str to str, optional
+        Options that results depend on, from `~astrorim.cli.file_run.request_of`.
     """
 
     output_dir: Path
@@ -59,20 +57,17 @@ class BatchOptions:
     seed: int = 0
     batch_size: int = 1
     overwrite: bool = False
+    request: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass
-class LensStatus:
+class LensStatus(FileStatus):
     """What became of a lens: a row of the status table.
 
     Parameters
     ----------
-    name : str
-        The lens.
-    status : {"ok", "failed", "skipped"}
-        Skipped lenses were finished before.
-    reason : str
-        Why it failed or was skipped.
+    name, status, reason : str
+        As in `~astrorim.cli.file_run.FileStatus`.
     note : str
         What the user should know about a lens that is done.
     theta_E : float, arcsec
@@ -87,9 +82,6 @@ class LensStatus:
         Time from reading to written files.
     """
 
-    name: str
-    status: str = "ok"
-    reason: str = ""
     note: str = ""
     theta_E: float = float("nan")
     theta_E_lower: float = float("nan")
@@ -100,47 +92,15 @@ class LensStatus:
     seconds: float = 0.0
 
 
-def write_status(rows: Sequence[LensStatus], path: Path) -> None:
-    """Write the status table, which appears complete or not at all.
-
-    Parameters
-    ----------
-    rows : sequence of LensStatus
-        One for each lens.
-    path : Path
-        ECSV file; replaced when it exists.
-    """
-    import astropy.units as u
-    import numpy as np
-    from astropy.table import QTable
-
-    from astrorim.observation.unified_io import replacing
-
-    units = {
-        "theta_E": u.arcsec, "theta_E_lower": u.arcsec, "theta_E_upper": u.arcsec,
-        "seconds": u.s,
-    }  # fmt: skip
-    table = QTable()
-    for name, kind in LensStatus.__annotations__.items():
-        values = np.array(
-            [getattr(row, name) for row in rows], dtype=str if kind == "str" else float
-        )
-        table[name] = values << units[name] if name in units else values
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path, overwrite=True) as temporary:
-        table.write(temporary, format="ascii.ecsv")
-
-
 def run_batch(
     jobs: Sequence[LensJob],
     load: Callable[[], Reconstructor],
     options: BatchOptions,
-) -> Counter[str]:
+) -> FileRun[LensStatus]:
     """Reconstruct lenses and write their files; a bad one costs only itself.
 
     Results are written and dropped batch by batch, so that memory does not grow with the
-    number of lenses. The status table is written every few seconds and at the end, also
-    when the run is interrupted.
+    number of lenses.
 
     Parameters
     ----------
@@ -153,32 +113,33 @@ def run_batch(
 
     Returns
     -------
-    collections.Counter
-        How many are ``ok``, ``failed`` and ``skipped``.
+    FileRun
+        The rows of all lenses.
     """
-    rows: list[LensStatus] = []
-    written = time.monotonic()
-    runner = _Runner(load, options)
-    try:
-        with progress_bar(len(jobs), "lens") as bar:
-            for start in range(0, len(jobs), options.batch_size):
-                for row in runner.run(jobs[start : start + options.batch_size]):
-                    rows.append(row)
-                    bar.update()
-                if time.monotonic() - written > _FLUSH_SECONDS:
-                    write_status(rows, options.status_file)
-                    written = time.monotonic()
-    finally:
-        write_status(rows, options.status_file)
-    return Counter(row.status for row in rows)
+    import astropy.units as u
+
+    units = {"theta_E": u.arcsec, "theta_E_lower": u.arcsec, "theta_E_upper": u.arcsec,
+             "seconds": u.s}  # fmt: skip
+    with FileRun(options.status_file, LensStatus, total=len(jobs), units=units) as run:
+        runner = _Runner(load, options, run)
+        for start in range(0, len(jobs), options.batch_size):
+            for row in runner.run(jobs[start : start + options.batch_size]):
+                run.add(row)
+    return run
 
 
 class _Runner:
     """Reconstructs batches with networks that are loaded when first needed."""
 
-    def __init__(self, load: Callable[[], Reconstructor], options: BatchOptions) -> None:
+    def __init__(
+        self,
+        load: Callable[[], Reconstructor],
+        options: BatchOptions,
+        run: FileRun[LensStatus],
+    ) -> None:
         self._load = load
         self._loaded: Reconstructor | None = None
+        self._run = run
         self.options = options
 
     @property
@@ -189,19 +150,18 @@ class _Runner:
 
     def run(self, jobs: Sequence[LensJob]) -> Iterator[LensStatus]:
         """Reconstruct one batch: together if that works, else one by one."""
-        ready: list[tuple[LensStatus, LensObservation, float]] = []
+        ready: list[tuple[LensStatus, LensObservation, dict[str, str], float]] = []
         for job in jobs:
             begun = time.monotonic()
             row = LensStatus(job.name)
-            try:
-                observation = self._prepare(job, row)
-            except Exception as error:  # noqa: BLE001  (a bad file must cost only itself)
-                yield _failed(row, error)
-                continue
+            observation = None
+            with self._run.isolated(row):
+                request = job.request() | dict(self.options.request)
+                observation = self._prepare(job, row, request)
             if observation is None:
                 yield row
             else:
-                ready.append((row, observation, time.monotonic() - begun))
+                ready.append((row, observation, request, time.monotonic() - begun))
         if not ready:
             return
         reconstructor = self.reconstructor  # missing weights end the run
@@ -209,21 +169,20 @@ class _Runner:
         results: list[Reconstruction] | None = None
         if len(ready) > 1:
             try:
-                results = self._reconstruct(reconstructor, [o for _, o, _ in ready])
+                results = self._reconstruct(reconstructor, [o for _, o, _, _ in ready])
             except Exception as error:  # noqa: BLE001  (one of them is bad: find it)
                 LOGGER.debug("a batch failed (%s); its lenses are tried one by one", error)
         share = (time.monotonic() - begun) / len(ready)
-        for number, (row, observation, seconds) in enumerate(ready):
+        for number, (row, observation, request, seconds) in enumerate(ready):
             begun = time.monotonic()
-            try:
+            with self._run.isolated(row):
                 if results is None:
                     (result,) = self._reconstruct(reconstructor, [observation])
                 else:
                     result = results[number]
+                result.provenance = result.provenance | {"request": request}
                 result.to_directory(self.options.output_dir)
                 _fill(row, result)
-            except Exception as error:  # noqa: BLE001  (a bad lens must cost only itself)
-                _failed(row, error)
             row.seconds = seconds + share + time.monotonic() - begun
             if row.status == "ok":
                 LOGGER.debug("%s: done in %.2f s", row.name, row.seconds)
@@ -236,23 +195,19 @@ class _Runner:
             observations, num_iterations=self.options.num_iterations, seed=self.options.seed
         )
 
-    def _prepare(self, job: LensJob, row: LensStatus) -> LensObservation | None:
+    def _prepare(
+        self, job: LensJob, row: LensStatus, request: Mapping[str, str]
+    ) -> LensObservation | None:
         """Read a lens; None if it is finished, which ``row`` then says."""
         from astrorim.exceptions import ObservationError
 
         finished = None if self.options.overwrite else _finished(job, self.options.output_dir)
-        observation = job.read()
         if finished is not None:
-            checksum = finished.get("provenance", {}).get("data_sha256")
-            if checksum is not None and checksum != data_checksum(observation):
-                raise ObservationError(
-                    f"the output directory holds results of another image under the name "
-                    f"{job.name!r}; choose another --output-dir, rename the image, or pass "
-                    "--overwrite"
-                )
-            row.status, row.reason = "skipped", "finished earlier; --overwrite does it again"
+            check_request(job.name, finished.get("provenance", {}).get("request"), request)
+            row.status, row.reason = "skipped", FINISHED
             _fill_from_document(row, finished)
             return None
+        observation = job.read()
         if observation.psf is None:
             raise ObservationError(
                 "no PSF in the file; pass --psf, a FITS file with an odd, square stamp"
@@ -261,13 +216,6 @@ class _Runner:
             row.note = _measure_noise(observation)
             LOGGER.warning("%s: %s", job.name, row.note)
         return observation
-
-
-def data_checksum(observation: LensObservation) -> str:
-    """SHA-256 of the pixels, as the provenance of a result has it."""
-    import numpy as np
-
-    return hashlib.sha256(np.ascontiguousarray(observation.data).tobytes()).hexdigest()
 
 
 def _measure_noise(observation: LensObservation) -> str:
@@ -298,19 +246,6 @@ def _finished(job: LensJob, directory: Path) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return document if isinstance(document, dict) else None
-
-
-def _failed(row: LensStatus, error: Exception) -> LensStatus:
-    from astrorim.exceptions import AstroRIMError
-
-    row.status = "failed"
-    reason = in_options(error)
-    if not isinstance(error, (AstroRIMError, OSError, ValueError)):
-        reason = f"{type(error).__name__}: {reason}"
-    row.reason = reason
-    LOGGER.error("%s: %s", row.name, reason)
-    LOGGER.debug("%s", error, exc_info=error)
-    return row
 
 
 def _fill(row: LensStatus, result: Reconstruction) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import multiprocessing
 import signal
-import tempfile
 from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from astrorim.cli.arguments import Subparsers, add_command, natural_number, positive_integer
 from astrorim.cli.calibration_stages import STAGES
+from astrorim.cli.reconstruct import add_weight_options
 from astrorim.cli.simulate import create_simulator
 from astrorim.cli.terminal import progress_bar
 
@@ -102,23 +102,7 @@ def add_parser(commands: Subparsers) -> None:
         "--source-size", type=positive_integer, default=32, metavar="N",
         help="side of the source image, pixels (default: 32)",
     )  # fmt: skip
-    group = parser.add_argument_group("networks")
-    group.add_argument(
-        "--forward-model", "--encoder-weights", type=Path, metavar="FILE",
-        help="weights of the parameter encoder (default: those that come with AstroRIM)",
-    )  # fmt: skip
-    group.add_argument(
-        "--rim-model", "--rim-weights", type=Path, metavar="FILE",
-        help="weights of the recurrence (default: those that come with AstroRIM)",
-    )  # fmt: skip
-    group.add_argument(
-        "--num-iterations", type=positive_integer, default=10, metavar="N",
-        help="rounds of the joint inference of source and lens (default: 10)",
-    )  # fmt: skip
-    group.add_argument(
-        "--device", default="auto", metavar="{auto,cpu,cuda}",
-        help="where to compute (default: auto, a GPU where there is one)",
-    )  # fmt: skip
+    add_weight_options(parser.add_argument_group("networks"))
 
 
 def run(args: argparse.Namespace) -> int:
@@ -193,11 +177,12 @@ def write_report(report: CalibrationReport, directory: Path) -> None:
     directory : Path
         Where to; made if it does not exist.
     """
+    from astrorim.observation.temporary_rooms import remove_stale_rooms, temporary_room
     from astrorim.plotting.calibration import plot_calibration
 
     directory.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=directory, prefix=".calibration-") as room:
-        folder = Path(room)
+    remove_stale_rooms(directory)
+    with temporary_room(directory) as folder:
         report.to_table().write(folder / "calibration.ecsv", format="ascii.ecsv")
         report.ranks_table().write(folder / "ranks.ecsv", format="ascii.ecsv")
         (folder / "calibration.txt").write_text(report.summary(), encoding="utf-8")

@@ -28,9 +28,11 @@ __all__ = [
 
 CATALOGUE_COLUMNS = (
     "name", "image", "psf", "noise", "mask",
-    "z_lens", "z_source", "pixel_scale", "unit", "band",
+    "z_lens", "z_source", "pixel_scale", "pixel_scale_arcsec", "unit", "band",
 )  # fmt: skip
-"""Columns of a catalogue that are understood; only ``image`` must be there."""
+"""Columns of a catalogue that are understood; only ``image`` must be there.
+
+``pixel_scale`` has its unit, such as ``0.05 arcsec``; ``pixel_scale_arcsec`` is a number."""
 
 _FILES = {"image": "image", "noise": "uncertainty", "psf": "psf", "mask": "mask"}
 _REDSHIFTS = ("z_lens", "z_source")
@@ -78,6 +80,25 @@ class LensJob:
         observation = LensObservation.read(self.image, **self.options)
         observation.name = self.name
         return observation
+
+    def request(self) -> dict[str, str]:
+        """What its results depend on: checksums of its files and its options.
+
+        Returns
+        -------
+        dict of str to str
+            To compare with `~astrorim.cli.file_run.check_request`.
+
+        Raises
+        ------
+        ObservationError
+            If the job cannot even be tried.
+        """
+        from astrorim.cli.file_run import request_of
+
+        if self.fault:
+            raise ObservationError(self.fault)
+        return request_of(image=self.image, **self.options)
 
 
 def image_stem(path: Path) -> str:
@@ -277,6 +298,8 @@ def _job_of_row(
     image_text = str(given.get("image", ""))
     name = str(given.get("name") or image_stem(Path(image_text)) or f"row_{number}")
     job = LensJob(name, Path(image_text))
+    from astrorim.quantities import parse_pixel_scale
+
     try:
         if not image_text:
             raise ObservationError(f"row {number} of the catalogue has no image")
@@ -288,9 +311,13 @@ def _job_of_row(
         found: dict[str, Any] = {k: given[k] for k in ("unit", "band") if k in given}
         found |= {k: _redshift(k, given[k]) for k in _REDSHIFTS if k in given}
         if "pixel_scale" in given:
-            from astrorim.quantities import parse_pixel_scale
-
             found["pixel_scale"] = parse_pixel_scale(given["pixel_scale"])
+        elif "pixel_scale_arcsec" in given:
+            value = given["pixel_scale_arcsec"]
+            found["pixel_scale"] = parse_pixel_scale(
+                value if hasattr(value, "unit") else f"{value} arcsec",
+                name="pixel_scale_arcsec",
+            )
     except ValueError as error:
         return replace(job, fault=str(error))
     image = files.pop("image")

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from astrorim.cli.arguments import Subparsers, add_command, natural_number, positive_number
+from astrorim.cli.arguments import (
+    Subparsers,
+    add_command,
+    add_output_file,
+    natural_number,
+    positive_number,
+)
 from astrorim.cli.info import hdu_key
 
 if TYPE_CHECKING:
@@ -70,10 +75,7 @@ def add_parser(commands: Subparsers) -> None:
     parser.add_argument("--psf", metavar="FITS", help="PSF at the line, on the cube's pixels")
     parser.add_argument("--z-lens", type=positive_number, metavar="Z", help="of the lens")
     parser.add_argument("--z-source", type=positive_number, metavar="Z", help="of the source")
-    parser.add_argument(
-        "--output", type=Path, required=True, metavar="FITS", help="image to write"
-    )
-    parser.add_argument("--overwrite", action="store_true", help="replace an existing file")
+    add_output_file(parser, "FITS", "image")
 
 
 def run(args: argparse.Namespace) -> int:

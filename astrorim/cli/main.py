@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -27,7 +28,10 @@ from astrorim.cli.memory import keep_freed_memory
 from astrorim.cli.terminal import messages_on_stderr
 from astrorim.exceptions import AstroRIMError
 
-__all__ = ["EXIT_FAILED", "EXIT_INTERRUPTED", "EXIT_OK", "EXIT_USAGE", "build_parser", "main"]
+__all__ = [
+    "EXIT_FAILED", "EXIT_INTERNAL", "EXIT_INTERRUPTED", "EXIT_OK", "EXIT_TERMINATED",
+    "EXIT_USAGE", "build_parser", "main",
+]  # fmt: skip
 
 EXIT_OK = 0
 """All that was asked for was done."""
@@ -38,8 +42,14 @@ EXIT_FAILED = 1
 EXIT_USAGE = 2
 """The command was not understood, and nothing was begun."""
 
+EXIT_INTERNAL = 3
+"""A file met a fault of the program; the log beside the status table has the traceback."""
+
 EXIT_INTERRUPTED = 130
 """Stopped by Ctrl-C; what was finished stays."""
+
+EXIT_TERMINATED = 143
+"""Asked to end (SIGTERM), as schedulers do; what was finished stays."""
 
 _SUBCOMMANDS = (
     demo,
@@ -68,7 +78,8 @@ own: it says what is missing, and which option supplies it."""
 _EPILOG = """\
 Options are accepted with hyphens and with underscores (--input-dir, --input_dir).
 Results go to standard output and to files, messages to standard error.
-Exit status: 0 done, 1 something failed, 2 the command was not understood."""
+Exit status: 0 done, 1 something failed, 2 the command was not understood, 3 a file met a
+fault of the program (its traceback is in the log beside the status table), 130 stopped."""
 
 
 def build_parser() -> CommandParser:
@@ -86,6 +97,10 @@ def build_parser() -> CommandParser:
     for module in _SUBCOMMANDS:
         module.add_parser(commands)
     return parser
+
+
+def _terminate(*_: object) -> None:
+    sys.exit(EXIT_TERMINATED)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -109,6 +124,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = build_parser().parse_args(argv)
     if argv is None:
         keep_freed_memory()
+        # what is unfinished is cleared away and tables are written, as after Ctrl-C
+        signal.signal(signal.SIGTERM, _terminate)
     with messages_on_stderr(args.verbosity):
         try:
             return int(args.run(args))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import csv
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,13 +13,14 @@ from astrorim.cli.arguments import (
     existing_directory,
     positive_number,
 )
-from astrorim.cli.terminal import LOGGER, progress_bar
-from astrorim.exceptions import AstroRIMError
+from astrorim.cli.file_run import FINISHED, FileRun, FileStatus
+from astrorim.cli.lens_metadata import LensMetadata, read_lens_metadata
+from astrorim.cli.terminal import LOGGER
 
 if TYPE_CHECKING:
     from astrorim.cli.mass_lens import MassOptions
 
-__all__ = ["add_parser", "read_redshifts", "run"]
+__all__ = ["add_parser", "run"]
 
 
 def add_parser(commands: Subparsers) -> None:
@@ -54,18 +54,21 @@ def add_parser(commands: Subparsers) -> None:
             "  astrorim mass --reconstruction-dir results --lens-metadata lenses.csv \\\n"
             "      --output-dir masses --cosmology Planck18\n"
             "a table of redshifts (CSV):\n"
-            "  lens_name,z_lens,z_source\n"
-            "  J0946,0.222,0.609"
+            "  lens_name,z_lens,z_source,pixel_scale_arcsec\n"
+            "  J0946,0.222,0.609,0.05"
         ),
     )
     parser.add_argument(
         "--reconstruction-dir", type=existing_directory, required=True, metavar="DIR",
         help="what `astrorim reconstruct` wrote",
     )  # fmt: skip
-    add_output_dir(parser, "the files of each lens, masses.ecsv and report.html")
+    add_output_dir(
+        parser, "the files of each lens, masses.ecsv and report.html", again="lenses"
+    )
     parser.add_argument(
         "--lens-metadata", type=Path, metavar="CSV",
-        help="table with columns lens_name, z_lens, z_source",
+        help="table with columns lens_name, z_lens, z_source and, to be checked against the "
+        "reconstruction's, pixel_scale_arcsec",
     )  # fmt: skip
     parser.add_argument(
         "--cosmology", default="Planck15", metavar="NAME",
@@ -79,51 +82,6 @@ def add_parser(commands: Subparsers) -> None:
         help="mass-sheet transformation: kappa becomes LAMBDA kappa + 1 - LAMBDA, which "
         "changes neither image nor Einstein radius (default: 1, none)",
     )  # fmt: skip
-    parser.add_argument(
-        "--overwrite", action="store_true", help="analyse finished lenses again"
-    )
-
-
-def read_redshifts(path: Path) -> dict[str, tuple[float | None, float | None]]:
-    """Read redshifts by the name of the lens.
-
-    Parameters
-    ----------
-    path : Path
-        CSV with the columns lens_name (or name), z_lens and z_source; others are ignored.
-
-    Returns
-    -------
-    dict of str to tuple
-        Redshifts of lens and source; None where a cell is empty.
-
-    Raises
-    ------
-    ValueError
-        If a column is missing or a redshift is not a number.
-    """
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file, skipinitialspace=True)
-        columns = reader.fieldnames or []
-        key = "lens_name" if "lens_name" in columns else "name"
-        missing = [name for name in (key, "z_lens", "z_source") if name not in columns]
-        if missing:
-            raise ValueError(
-                f"{path} must have the columns lens_name, z_lens and z_source, got "
-                f"{', '.join(columns) or 'none'}"
-            )
-        rows = list(reader)
-    found = {}
-    for row in rows:
-        try:
-            pair = [
-                float(row[n]) if (row[n] or "").strip() else None
-                for n in ("z_lens", "z_source")
-            ]
-        except ValueError as error:
-            raise ValueError(f"redshifts of {row[key]!r} in {path}: {error}") from error
-        found[row[key].strip()] = (pair[0], pair[1])
-    return found
 
 
 def run(args: argparse.Namespace) -> int:
@@ -137,7 +95,7 @@ def run(args: argparse.Namespace) -> int:
     Returns
     -------
     int
-        1 if a lens failed.
+        1 if a lens failed, 3 if the program did.
 
     Raises
     ------
@@ -146,9 +104,11 @@ def run(args: argparse.Namespace) -> int:
     """
     from astrorim.cli.mass_lens import MassOptions, analyse_lens, finished
     from astrorim.cosmology import resolve_cosmology
+    from astrorim.results.files import file_stem
 
     cosmology = resolve_cosmology(args.cosmology, H0=args.H0, Om0=args.Om0)
-    redshifts = read_redshifts(args.lens_metadata) if args.lens_metadata else {}
+    table = read_lens_metadata(args.lens_metadata) if args.lens_metadata else {}
+    metadata = {file_stem(name): row for name, row in table.items()}
     files = sorted(args.reconstruction_dir.glob("*.asdf"))
     files = [path for path in files if not path.name.endswith("_mass.asdf")]
     if not files:
@@ -156,38 +116,32 @@ def run(args: argparse.Namespace) -> int:
             f"--reconstruction-dir must hold NAME.asdf files, found none in "
             f"{args.reconstruction_dir}"
         )
+    unmatched = sorted(set(metadata) - {path.stem for path in files})
+    if unmatched:
+        LOGGER.warning(
+            "rows of %s that no NAME.asdf goes with: %s",
+            args.lens_metadata,
+            ", ".join(unmatched),
+        )
     options = MassOptions(args.output_dir, cosmology, args.mass_sheet, args.overwrite)
     documents: dict[str, dict[str, Any]] = {}
-    failures: dict[str, str] = {}
-    skipped = 0
-    args.output_dir.mkdir(parents=True, exist_ok=True)
+    run = FileRun(args.output_dir / "mass_status.ecsv", FileStatus, total=len(files))
     try:
-        with progress_bar(len(files), "lens") as bar:
+        with run:
             for path in files:
-                given = redshifts.get(path.stem, (None, None))
-                try:
+                row = FileStatus(path.stem)
+                given = metadata.get(path.stem, LensMetadata())
+                with run.isolated(row):
                     document = finished(path, given, options)
-                    skipped += document is not None
+                    if document is not None:
+                        row.status, row.reason = "skipped", FINISHED
                     documents[path.stem] = document or analyse_lens(path, given, options)
-                except Exception as error:  # noqa: BLE001  (a bad lens costs only itself)
-                    failures[path.stem] = _reason(error, args)
-                    LOGGER.error("%s: %s", path.stem, failures[path.stem])
-                    LOGGER.debug("%s", error, exc_info=error)
-                bar.update()
+                run.add(row)
     finally:
+        failures = {row.name: row.reason for row in run.rows if not row.done}
         _write_run(args.output_dir, documents, failures, options)
     _print_masses(args.output_dir, documents)
-    print(
-        f"{len(documents) - skipped} analysed, {skipped} skipped, {len(failures)} failed; "
-        f"see {args.output_dir / 'report.html'}"
-    )
-    return int(bool(failures))
-
-
-def _reason(error: Exception, args: argparse.Namespace) -> str:
-    reason = args.explain(error)
-    known = isinstance(error, (AstroRIMError, OSError, ValueError))
-    return reason if known else f"{type(error).__name__}: {reason}"
+    return run.finish("analysed", args.output_dir / "report.html")
 
 
 def _write_run(
@@ -200,7 +154,7 @@ def _write_run(
     import sys
 
     import astropy.units as u
-    from astropy.table import QTable, Table
+    from astropy.table import QTable
 
     from astrorim import __version__
     from astrorim.cli.mass_report import mass_report
@@ -222,14 +176,6 @@ def _write_run(
         table = QTable(rows=rows, meta={"cosmology": name, "mass_sheet": options.mass_sheet})
         with replacing(directory / "masses.ecsv", overwrite=True) as temporary:
             table.write(temporary, format="ascii.ecsv")
-    status = Table(
-        rows=[(k, "ok", "") for k in documents]
-        + [(k, "failed", v) for k, v in failures.items()],
-        names=["name", "status", "reason"],
-        dtype=[str, str, str],
-    )
-    with replacing(directory / "mass_status.ecsv", overwrite=True) as temporary:
-        status.write(temporary, format="ascii.ecsv")
     provenance = {
         "astrorim": __version__,
         "command": " ".join(["astrorim", *sys.argv[1:]]),

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
-import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from astrorim.cli.file_run import file_checksum
+from astrorim.cli.lens_metadata import LensMetadata, check_pixel_scale
+from astrorim.exceptions import ObservationError
 
 if TYPE_CHECKING:
     from astropy.cosmology import Cosmology
@@ -75,30 +77,26 @@ def lens_paths(directory: Path, name: str) -> dict[str, Path]:
     return {key: directory / f"{stem}{suffix}" for key, suffix in _SUFFIXES.items()}
 
 
-def _request(
-    path: Path, redshifts: tuple[float | None, float | None], options: MassOptions
-) -> dict[str, Any]:
+def _request(path: Path, given: LensMetadata, options: MassOptions) -> dict[str, Any]:
     """What the files of a lens depend on."""
     return {
         "reconstruction": path.name,
-        "reconstruction_sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
-        "redshifts_given": list(redshifts),
+        "reconstruction_sha256": file_checksum(path),
+        "given": asdict(given),
         "cosmology": str(options.cosmology),
         "mass_sheet": options.mass_sheet,
     }
 
 
-def finished(
-    path: Path, redshifts: tuple[float | None, float | None], options: MassOptions
-) -> dict[str, Any] | None:
+def finished(path: Path, given: LensMetadata, options: MassOptions) -> dict[str, Any] | None:
     """Document of a lens all of whose files are there, made of the same; else None.
 
     Parameters
     ----------
     path : Path
         The reconstruction.
-    redshifts : tuple of float or None
-        Of lens and source, as given.
+    given : LensMetadata
+        What the table says.
     options : MassOptions
         As given.
 
@@ -114,22 +112,20 @@ def finished(
     except (OSError, ValueError):
         return None
     same = isinstance(document, dict) and document.get("request") == _request(
-        path, redshifts, options
+        path, given, options
     )
     return document if same else None
 
 
-def analyse_lens(
-    path: Path, redshifts: tuple[float | None, float | None], options: MassOptions
-) -> dict[str, Any]:
+def analyse_lens(path: Path, given: LensMetadata, options: MassOptions) -> dict[str, Any]:
     """Read a reconstruction and write the mass files of its lens.
 
     Parameters
     ----------
     path : Path
         The reconstruction.
-    redshifts : tuple of float or None
-        Of lens and source; None takes the observation's.
+    given : LensMetadata
+        What the table says; redshifts that it lacks are the observation's.
     options : MassOptions
         How.
 
@@ -141,34 +137,38 @@ def analyse_lens(
     Raises
     ------
     ValueError
-        If the file holds no reconstruction, or a redshift is missing or wrong.
+        If the file holds no reconstruction.
+    ObservationError
+        If a redshift is missing or wrong, or the pixel scale is another.
     """
+    from astrorim.observation.temporary_rooms import temporary_room
     from astrorim.results import MassProfile, Reconstruction
 
     result = Reconstruction.read(path)
     observation = result.observation
-    for name, given, own in (
-        ("z_lens", redshifts[0], observation.z_lens),
-        ("z_source", redshifts[1], observation.z_source),
+    check_pixel_scale(given.pixel_scale_arcsec, observation.grid.pixel_scale)
+    for name, redshift, own in (
+        ("z_lens", given.z_lens, observation.z_lens),
+        ("z_source", given.z_source, observation.z_source),
     ):
-        if given is None and own is None:
-            raise ValueError(
+        if redshift is None and own is None:
+            raise ObservationError(
                 f"{name} is neither in the reconstruction nor given; write a table with the "
                 "columns lens_name, z_lens and z_source and pass it as --lens-metadata"
             )
     profile = MassProfile.from_reconstruction(
         result,
         cosmology=options.cosmology,
-        z_lens=redshifts[0],
-        z_source=redshifts[1],
+        z_lens=given.z_lens,
+        z_source=given.z_source,
         mass_sheet=options.mass_sheet,
     )
     paths = lens_paths(options.output_dir, path.stem)
     options.output_dir.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=options.output_dir, prefix=".astrorim-") as room:
-        temporary = {key: Path(room) / target.name for key, target in paths.items()}
+    with temporary_room(options.output_dir) as room:
+        temporary = {key: room / target.name for key, target in paths.items()}
         document = _write(result, profile, temporary)
-        document["request"] = _request(path, redshifts, options)
+        document["request"] = _request(path, given, options)
         text = json.dumps(document, indent=2, allow_nan=False)
         temporary["document"].write_text(text + "\n", encoding="utf-8")
         for key, target in paths.items():

@@ -16,7 +16,8 @@ padding:0 1em}
 h1{font-size:1.5em}h2{font-size:1.2em;border-top:1px solid #ccc;padding-top:1em;margin-top:2em}
 table{border-collapse:collapse;font-size:.88em;margin:.6em 0}
 th,td{padding:.2em .7em;text-align:right;border-bottom:1px solid #e3e3e3}
-th{background:#f2f5f8}td:first-child,th:first-child,td.t{text-align:left}
+th{background:#f2f5f8}td:first-child,th:first-child,
+td:last-child,th:last-child{text-align:left}
 img{width:100%;height:auto}.bad{color:#a33000}.scroll{overflow-x:auto}
 """
 
@@ -65,6 +66,10 @@ def _items(entries: Mapping[str, Any]) -> str:
     return _table(("what", "value"), rows)
 
 
+def _counted(number: int, one: str, several: str) -> str:
+    return f"{number} {one if number == 1 else several}"
+
+
 def _lens(stem: str, document: Mapping[str, Any]) -> str:
     name = html.escape(document["name"])
     figure = quote(f"{stem}_mass.png")
@@ -92,7 +97,8 @@ def _lens(stem: str, document: Mapping[str, Any]) -> str:
         f"z<sub>s</sub> = {document['z_source']:g}; reduced &chi;&sup2; "
         f"{_number(document['reduced_chi2'])}, in the arcs "
         f"{_number(document['arc_reduced_chi2'])}; {document['num_tangential']} tangential and "
-        f"{document['num_radial']} radial critical curves, {document['num_cuts']} cuts.</p>"
+        f"{_counted(document['num_radial'], 'radial critical curve', 'radial critical curves')}"
+        f", {_counted(document['num_cuts'], 'cut', 'cuts')}.</p>"
         f"{f'<ul>{flags}</ul>' if flags else '<p>No flags.</p>'}"
         f'<img loading="lazy" alt="Six-panel mass figure of {name}" src="{figure}"/>'
         f'<p><a href="{quote(stem)}_mass.pdf">PDF</a></p>{"".join(blocks)}'
@@ -135,7 +141,7 @@ def mass_report(
         '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"/>'
         '<meta name="viewport" content="width=device-width"/>'
         f"<title>AstroRIM masses</title><style>{_STYLE}</style></head><body>"
-        f"<h1>Masses of {len(documents)} lenses</h1>"
+        f"<h1>Masses of {_counted(len(documents), 'lens', 'lenses')}</h1>"
         "<p>Values with 68 % bounds from the posterior samples, at fixed redshifts and "
         "cosmology. The mass-sheet degeneracy is not in the bounds: with any &lambda;, "
         "&kappa; &rarr; &lambda;&kappa; + 1 &minus; &lambda; fits the image as well (Falco, "

@@ -4,25 +4,38 @@ from __future__ import annotations
 
 import argparse
 import warnings
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from astrorim.cli.arguments import (
     Subparsers,
     add_command,
     add_output_dir,
-    existing_directory,
     positive_integer,
 )
-from astrorim.cli.reconstruct import add_observation_options, jobs_of, read_options
-from astrorim.cli.terminal import LOGGER, progress_bar
-from astrorim.exceptions import AstroRIMError, AstroRIMWarning, ObservationError
+from astrorim.cli.file_run import (
+    FINISHED,
+    FileRun,
+    FileStatus,
+    check_request,
+    request_checksum,
+    request_of,
+)
+from astrorim.cli.image_options import (
+    add_image_options,
+    add_observation_options,
+    jobs_of,
+    read_options,
+)
+from astrorim.cli.terminal import LOGGER
+from astrorim.exceptions import AstroRIMWarning
 
 if TYPE_CHECKING:
     from astrorim.cli.jobs import LensJob
     from astrorim.interfaces import Normalizer
 
 __all__ = ["add_parser", "run"]
+
+_RECIPE = "NORMHASH"
 
 _DESCRIPTION = """\
 Scale images linearly, x' = (x - offset) / scale, with what each image alone says, and crop
@@ -53,14 +66,8 @@ def add_parser(commands: Subparsers) -> None:
             '      --method robust --unit "electron/s"'
         ),
     )  # fmt: skip
-    parser.add_argument("images", nargs="*", metavar="IMAGE", help="FITS or ASDF image")
-    parser.add_argument(
-        "--input-dir",
-        type=existing_directory,
-        metavar="DIR",
-        help="all FITS images of a folder",
-    )
-    add_output_dir(parser, "the scaled images")
+    add_image_options(parser, "what to scale", catalogue=False)
+    add_output_dir(parser, "the scaled images and normalized.ecsv", again="images")
     parser.add_argument(
         "--target-size", type=positive_integer, metavar="N",
         help="crop to N x N pixels about the frame's centre (default: the size is kept)",
@@ -73,9 +80,7 @@ def add_parser(commands: Subparsers) -> None:
     parser.add_argument(
         "--clip", action="store_true", help="cut off what lies outside 0 to 1; display only"
     )
-    parser.add_argument("--overwrite", action="store_true", help="do finished images again")
     add_observation_options(parser)
-    parser.set_defaults(catalogue=None)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -89,7 +94,7 @@ def run(args: argparse.Namespace) -> int:
     Returns
     -------
     int
-        1 if an image failed.
+        1 if an image failed, 3 if the program did.
     """
     from astrorim.plugins import load_plugins
 
@@ -97,38 +102,42 @@ def run(args: argparse.Namespace) -> int:
     if args.clip and args.method != "percentile":
         args.parser.error(f"--clip goes with --method percentile, got {args.method!r}")
     jobs = jobs_of(args, read_options(args))
-    args.output_dir.mkdir(parents=True, exist_ok=True)
-    failed = 0
     if args.clip:
         LOGGER.warning("clipped images are not linear: for display and detection only")
-    with progress_bar(len(jobs), "image") as bar:
+    table = args.output_dir / "normalized.ecsv"
+    with FileRun(table, FileStatus, total=len(jobs), unit="image") as run:
         for job in jobs:
-            try:
-                target = args.output_dir / f"{job.name}.fits"
-                _one(job, normalizer, args, target)
-            except (AstroRIMError, ValueError, OSError) as error:
-                LOGGER.error("%s: %s", job.name, args.explain(error))
-                failed += 1
-            bar.update()
-    print(f"{len(jobs) - failed} normalized, {failed} failed; see {args.output_dir}")
-    return int(failed > 0)
+            row = FileStatus(job.name)
+            with run.isolated(row):
+                _one(job, normalizer, args, row)
+            run.add(row)
+    return run.finish("normalized")
 
 
-def _one(job: LensJob, normalizer: Normalizer, args: argparse.Namespace, target: Path) -> None:
+def _one(
+    job: LensJob, normalizer: Normalizer, args: argparse.Namespace, row: FileStatus
+) -> None:
+    from astropy.io import fits
+
+    from astrorim.cli.preparation_batch import check_target
     from astrorim.observation import write_fits
     from astrorim.preparation.normalization import normalize
+    from astrorim.preparation.records import record
+    from astrorim.results.files import file_stem
 
-    if target.exists():
-        if target.samefile(job.image):
-            raise ObservationError(
-                f"{str(target)!r} is the image itself; choose another --output-dir"
-            )
-        if not args.overwrite:
-            LOGGER.info("%s: finished earlier; --overwrite does it again", target.stem)
-            return
+    target = args.output_dir / f"{file_stem(job.name)}.fits"
+    check_target(target, job.image)
+    request = job.request() | request_of(
+        method=args.method, target_size=args.target_size, clip=args.clip
+    )
+    if target.exists() and not args.overwrite:
+        check_request(job.name, fits.getheader(target).get(_RECIPE), request)
+        row.status, row.reason = "skipped", FINISHED
+        return
     observation = job.read()
     with warnings.catch_warnings():
         # `run` has said what clipping means, once
         warnings.simplefilter("ignore", AstroRIMWarning)
         result = normalize(observation, normalizer, size=args.target_size, clip=args.clip)
+    record(result.meta, _RECIPE, request_checksum(request), "image and options of the scaling")
     write_fits(result, target, overwrite=True)

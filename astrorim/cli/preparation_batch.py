@@ -2,42 +2,45 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from astrorim.cli.arguments import in_options
+from astrorim.cli.file_run import (
+    FINISHED,
+    FileRun,
+    FileStatus,
+    check_request,
+    request_checksum,
+    request_of,
+)
 from astrorim.cli.jobs import LensJob
-from astrorim.cli.terminal import LOGGER, progress_bar
+from astrorim.cli.terminal import LOGGER
 from astrorim.exceptions import AstroRIMError, ObservationError
 from astrorim.preparation.records import record
+from astrorim.results.files import file_stem
 
 if TYPE_CHECKING:
     from astrorim.observation import LensObservation
     from astrorim.preparation import Preparation
 
-__all__ = ["PreparationStatus", "expand_bands", "run_preparations"]
+__all__ = ["PreparationStatus", "check_target", "expand_bands", "run_preparations"]
 
 _RECIPE = "PREPHASH"
 
 
 @dataclass
-class PreparationStatus:
+class PreparationStatus(FileStatus):
     """What became of an image: a row of the table.
 
     Parameters
     ----------
-    name : str
-        The lens.
+    name, status, reason : str
+        As in `~astrorim.cli.file_run.FileStatus`.
     image : str
         Its file.
-    status : {"ok", "failed", "skipped"}
-        Skipped images were finished before.
-    reason : str
-        Why it failed or was skipped.
     shape : str
         Rows and columns of what came out.
     sky, sky_error : float, flux
@@ -50,10 +53,7 @@ class PreparationStatus:
         What the user should look at.
     """
 
-    name: str
     image: str = ""
-    status: str = "ok"
-    reason: str = ""
     shape: str = ""
     sky: float = float("nan")
     sky_error: float = float("nan")
@@ -123,66 +123,58 @@ def run_preparations(
     Returns
     -------
     int
-        1 if an image failed.
+        1 if an image failed, 3 if the program did.
     """
-    output_dir.mkdir(parents=True, exist_ok=True)
-    rows: list[PreparationStatus] = []
-    try:
-        with progress_bar(len(jobs), "image") as bar:
-            for job in jobs:
-                rows.append(_one(job, options, output_dir, ending, overwrite=overwrite))
-                bar.update()
-    finally:
-        if rows:
-            _write_table(rows, output_dir / "prepared.ecsv")
+    table = output_dir / "prepared.ecsv"
+    with FileRun(table, PreparationStatus, total=len(jobs), unit="image") as run:
+        for job in jobs:
+            row = PreparationStatus(job.name, image=str(job.image))
+            target = output_dir / f"{file_stem(job.name)}.{ending}"
+            with run.isolated(row):
+                _one(job, options, target, row, overwrite=overwrite)
+            run.add(row)
     if figure:
-        _draw(rows, output_dir, ending)
-    counts = Counter(row.status for row in rows)
-    print(
-        f"{counts['ok']} prepared, {counts['skipped']} skipped, {counts['failed']} failed; see "
-        f"{output_dir / 'prepared.ecsv'}"
-    )
-    reasons = Counter(_kind(row.reason) for row in rows if row.status == "failed")
-    for reason, number in reasons.most_common():
-        print(f"  {number} failed: {reason}")
-    return int(counts["failed"] > 0)
+        _draw(run.rows, output_dir, ending)
+    return run.finish("prepared")
 
 
-def _kind(reason: str) -> str:
-    """A reason without what only its own file has: paths and numbers."""
-    first = reason.split(";", maxsplit=1)[0].split("(", maxsplit=1)[0]
-    return " ".join(word for word in first.split() if "/" not in word).strip()
+def check_target(target: Path, image: Path) -> None:
+    """Refuse to write over the image that is read.
+
+    Parameters
+    ----------
+    target : Path
+        What is to be written.
+    image : Path
+        What is read.
+
+    Raises
+    ------
+    ObservationError
+        If they are the same file.
+    """
+    if target.exists() and image.exists() and target.samefile(image):
+        raise ObservationError(
+            f"{str(target)!r} is the image itself; choose another --output-dir"
+        )
 
 
 def _one(
-    job: LensJob, options: Preparation, output_dir: Path, ending: str, *, overwrite: bool
-) -> PreparationStatus:
+    job: LensJob, options: Preparation, target: Path, row: PreparationStatus, *, overwrite: bool
+) -> None:
     from astrorim.preparation import prepare
-    from astrorim.results.files import file_stem
 
-    row = PreparationStatus(job.name, str(job.image))
-    target = output_dir / f"{file_stem(job.name)}.{ending}"
-    try:
-        recipe = _recipe_of(job, options)
-        if target.exists() and not overwrite:
-            _check_finished(target, recipe, row)
-            return row
-        if target.exists() and target.samefile(job.image):
-            raise ObservationError(
-                f"{str(target)!r} is the image itself; choose another --output-dir"
-            )
-        prepared = prepare(job.read(), options)
-        record(
-            prepared.observation.meta, _RECIPE, recipe, "image and options of the preparation"
-        )
-        _write(prepared.observation, target)
-    except Exception as error:  # noqa: BLE001  (a bad file must cost only itself)
-        row.status, row.reason = "failed", in_options(error)
-        if not isinstance(error, (AstroRIMError, OSError, ValueError)):
-            row.reason = f"{type(error).__name__}: {row.reason}"
-        LOGGER.error("%s: %s", row.name, row.reason)
-        LOGGER.debug("%s", error, exc_info=error)
-        return row
+    request = job.request() | request_of(**asdict(options))
+    check_target(target, job.image)
+    if target.exists() and not overwrite:
+        _skip(target, request, row)
+        return
+    prepared = prepare(job.read(), options)
+    record(
+        prepared.observation.meta, _RECIPE, request_checksum(request),
+        "image and options of the preparation",
+    )  # fmt: skip
+    _write(prepared.observation, target)
     for step in prepared.steps:
         LOGGER.info("%s: %s", job.name, step)
     for advice in prepared.advice:
@@ -193,29 +185,14 @@ def _one(
     row.noise = prepared.noise
     row.missing = " ".join(prepared.missing)
     row.advice = in_options(ObservationError(" | ".join(prepared.advice) or "none"))
-    return row
 
 
-def _recipe_of(job: LensJob, options: Preparation) -> str:
-    """Checksum of the image and of everything that is done to it."""
-    digest = hashlib.sha256(repr((sorted(job.options.items(), key=str), options)).encode())
-    if job.image.is_file():
-        with job.image.open("rb") as stream:
-            for block in iter(lambda: stream.read(1 << 20), b""):
-                digest.update(block)
-    return digest.hexdigest()[:16]
-
-
-def _check_finished(target: Path, recipe: str, row: PreparationStatus) -> None:
+def _skip(target: Path, request: dict[str, str], row: PreparationStatus) -> None:
     from astrorim.observation import LensObservation
 
     finished = LensObservation.read(target)
-    if finished.meta.get(_RECIPE) != recipe:
-        raise ObservationError(
-            f"{target.name!r} in the output directory was made from another image or with "
-            "other options; choose another --output-dir or pass --overwrite"
-        )
-    row.status, row.reason = "skipped", "finished earlier; --overwrite does it again"
+    check_request(row.name, finished.meta.get(_RECIPE), request)
+    row.status, row.reason = "skipped", FINISHED
     row.shape = "{} x {}".format(*finished.shape)
     row.sky = float(finished.meta.get("SKYLEVEL", row.sky))
     row.sky_error = float(finished.meta.get("SKYERR", row.sky_error))
@@ -229,27 +206,12 @@ def _write(observation: LensObservation, target: Path) -> None:
     write(observation, target, overwrite=True)
 
 
-def _write_table(rows: Sequence[PreparationStatus], path: Path) -> None:
-    import numpy as np
-    from astropy.table import Table
-
-    from astrorim.observation.unified_io import replacing
-
-    table = Table()
-    for name, kind in PreparationStatus.__annotations__.items():
-        values: Any = [getattr(row, name) for row in rows]
-        table[name] = np.array(values, dtype=str if kind == "str" else float)
-    with replacing(path, overwrite=True) as temporary:
-        table.write(temporary, format="ascii.ecsv")
-
-
 def _draw(rows: Sequence[PreparationStatus], output_dir: Path, ending: str) -> None:
     from astrorim.observation import LensObservation
     from astrorim.observation.unified_io import replacing
     from astrorim.plotting.observation_sheet import plot_observations
-    from astrorim.results.files import file_stem
 
-    done = [row.name for row in rows if row.status != "failed"]
+    done = [row.name for row in rows if row.done]
     if not done:
         return
     observations = [

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from astrorim.cli.arguments import (
     Subparsers,
     add_command,
     add_output_dir,
-    existing_directory,
     pixel_scale,
     positive_number,
 )
-from astrorim.cli.reconstruct import add_observation_options, jobs_of, read_options
+from astrorim.cli.image_options import (
+    add_image_options,
+    add_observation_options,
+    jobs_of,
+    read_options,
+)
 from astrorim.exceptions import ObservationError
 
 if TYPE_CHECKING:
@@ -56,18 +59,8 @@ def add_parser(commands: Subparsers) -> None:
         summary="turn telescope files into observations ready for reconstruct",
         description=_DESCRIPTION, examples=_EXAMPLES,
     )  # fmt: skip
-    what = parser.add_argument_group("what to prepare")
-    what.add_argument("images", nargs="*", metavar="IMAGE", help="FITS or ASDF image")
-    what.add_argument(
-        "--input-dir", type=existing_directory, metavar="DIR",
-        help="all FITS images of a folder, NAME_noise.fits and NAME_psf.fits going with "
-        "NAME.fits",
-    )  # fmt: skip
-    what.add_argument(
-        "--catalogue", "--catalog", type=Path, metavar="FILE",
-        help="CSV or ECSV as for `astrorim reconstruct`",
-    )  # fmt: skip
-    add_output_dir(parser, "the observations and prepared.ecsv")
+    add_image_options(parser, "what to prepare")
+    add_output_dir(parser, "the observations and prepared.ecsv", again="images")
     add_observation_options(parser)
     files = parser.add_argument_group("what the header does not say")
     files.add_argument("--exposure", metavar="TIME", help='exposure time, such as "2200 s"')
@@ -88,7 +81,6 @@ def add_parser(commands: Subparsers) -> None:
     how.add_argument(
         "--figure", action="store_true", help="draw all prepared images into prepared.png"
     )
-    how.add_argument("--overwrite", action="store_true", help="do finished images again")
 
 
 def add_preparation_options(parser: argparse.ArgumentParser) -> None:
@@ -149,7 +141,7 @@ def run(args: argparse.Namespace) -> int:
     Returns
     -------
     int
-        1 if an image failed.
+        1 if an image failed, 3 if the program did.
     """
     from astrorim.cli.preparation_batch import expand_bands, run_preparations
 

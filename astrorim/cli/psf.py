@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from astrorim.cli.arguments import (
     Subparsers,
     add_command,
+    add_output_file,
     pixel_scale,
     positive_integer,
     positive_number,
@@ -43,9 +43,7 @@ def add_parser(commands: Subparsers) -> None:
         ),
     )
     parser.add_argument("field", metavar="FIELD", help="FITS or ASDF image with stars")
-    parser.add_argument(
-        "--output", type=Path, required=True, metavar="FITS", help="stamp to write"
-    )
+    add_output_file(parser, "FITS", "stamp")
     parser.add_argument(
         "--size", type=positive_integer, default=25, metavar="N",
         help="side of the stamp in detector pixels, odd (default: 25)",
@@ -71,7 +69,6 @@ def add_parser(commands: Subparsers) -> None:
     parser.add_argument(
         "--pixel-scale", type=pixel_scale, metavar="ANGLE", help='such as "0.05 arcsec"'
     )
-    parser.add_argument("--overwrite", action="store_true", help="replace an existing file")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -4,52 +4,42 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from astrorim.cli.arguments import (
     Subparsers,
     add_command,
     add_output_dir,
-    existing_directory,
     fraction_of_work,
     natural_number,
-    pixel_scale,
     positive_integer,
-    positive_number,
 )
-from astrorim.cli.info import hdu_key
+from astrorim.cli.image_options import (
+    add_image_options,
+    add_observation_options,
+    jobs_of,
+    read_options,
+)
 from astrorim.cli.refinement_stage import add_refinement_options, load_refinement
 from astrorim.cli.terminal import LOGGER
 
 if TYPE_CHECKING:
-    from astrorim.cli.jobs import LensJob
     from astrorim.rim import RIMReconstructor
 
 __all__ = [
     "add_network_options",
-    "add_observation_options",
     "add_parser",
+    "add_weight_options",
     "check_device",
-    "jobs_of",
     "load_networks",
-    "read_options",
     "run",
 ]
 
-_READ_OPTIONS = {
-    "noise": "uncertainty",
-    "noise_type": "uncertainty_type",
-    "psf": "psf",
-    "psf_supersampling": "psf_supersampling",
-    "mask": "mask",
-    "pixel_scale": "pixel_scale",
-    "unit": "unit",
-    "z_lens": "z_lens",
-    "z_source": "z_source",
-    "band": "band",
-    "hdu": "hdu",
-}
-"""Options of the command line, and the keyword arguments of ``LensObservation.read``."""
+_DECISIVE = (
+    "refine", "start", "source_size", "lens_model", "light_model", "forward_model",
+    "rim_model", "num_iterations", "seed",
+)  # fmt: skip
+"""Options besides those of the images that a result depends on."""
 
 _DESCRIPTION = """\
 Reconstruct the unlensed source and the lens parameters of one image, of several, of a
@@ -96,19 +86,8 @@ def add_parser(commands: Subparsers) -> None:
         description=_DESCRIPTION,
         examples=_EXAMPLES,
     )
-    what = parser.add_argument_group("what to reconstruct")
-    what.add_argument("images", nargs="*", metavar="IMAGE", help="FITS or ASDF image")
-    what.add_argument(
-        "--input-dir", type=existing_directory, metavar="DIR",
-        help="all FITS images of a folder, NAME_noise.fits and NAME_psf.fits going with "
-        "NAME.fits; with --catalogue, the folder of its files",
-    )  # fmt: skip
-    what.add_argument(
-        "--catalogue", "--catalog", type=Path, metavar="FILE",
-        help="CSV or ECSV with columns image and, where known, name, noise, psf, mask, z_lens, "
-        "z_source, pixel_scale, unit, band; empty cells take the options below",
-    )  # fmt: skip
-    add_output_dir(parser, "the results and status.ecsv")
+    add_image_options(parser, "what to reconstruct")
+    add_output_dir(parser, "the results and status.ecsv", again="lenses")
     add_observation_options(parser)
     add_network_options(parser)
     add_refinement_options(parser)
@@ -125,53 +104,6 @@ def add_parser(commands: Subparsers) -> None:
     how.add_argument(
         "--shard", type=fraction_of_work, default=(1, 1), metavar="I/N",
         help="do part I of N, for job arrays; the status table is then status_I_of_N.ecsv",
-    )  # fmt: skip
-    how.add_argument("--overwrite", action="store_true", help="do finished lenses again")
-
-
-def add_observation_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options for what the images' files do not say.
-
-    Parameters
-    ----------
-    parser : argparse.ArgumentParser
-        Where to.
-    """
-    group = parser.add_argument_group("what the files do not say")
-    group.add_argument("--noise", metavar="FILE", help="noise map, in the unit of the image")
-    group.add_argument(
-        "--noise-type", choices=("std", "variance", "ivar"),
-        help="what the noise map holds (default: what its extension's name says, else std)",
-    )  # fmt: skip
-    group.add_argument("--psf", metavar="FILE", help="PSF stamp, odd and square")
-    group.add_argument(
-        "--psf-supersampling", type=positive_integer, metavar="K",
-        help="elements of the PSF along the side of a pixel (default: 1)",
-    )  # fmt: skip
-    group.add_argument(
-        "--mask", metavar="{auto,none,FILE}",
-        help="pixels to ignore: FILE, all that are not 0 in it; auto, neighbours found in the "
-        "image (default where lenses are refined); none, only those that the image masks "
-        "itself",
-    )  # fmt: skip
-    group.add_argument(
-        "--pixel-scale", type=pixel_scale, metavar="ANGLE",
-        help='side of a pixel with its unit, such as "0.05 arcsec" (default: from the WCS)',
-    )  # fmt: skip
-    group.add_argument(
-        "--unit", help='unit of the image, such as "electron/s" or "nJy" (default: BUNIT)'
-    )
-    group.add_argument(
-        "--z-lens", type=positive_number, metavar="Z", help="redshift of the lens"
-    )
-    group.add_argument(
-        "--z-source", type=positive_number, metavar="Z", help="redshift of the source"
-    )
-    group.add_argument("--band", help="band of the image, in a file of several")
-    group.add_argument("--hdu", type=hdu_key, help="number or name of the image's HDU")
-    group.add_argument(
-        "--allow-nonlinear", action="store_true",
-        help="accept 8-bit data that look like a picture; its fluxes are not to be trusted",
     )  # fmt: skip
 
 
@@ -195,6 +127,21 @@ def add_network_options(parser: argparse.ArgumentParser) -> None:
         "trained on; multi-gaussian in the refinement)",
     )  # fmt: skip
     group.add_argument(
+        "--seed", type=natural_number, default=0,
+        help="seed of the posterior samples (default: 0)",
+    )  # fmt: skip
+    add_weight_options(group)
+
+
+def add_weight_options(group: argparse._ArgumentGroup) -> None:
+    """Add the options for the networks' weights and how they are used.
+
+    Parameters
+    ----------
+    group : argparse group
+        Where to.
+    """
+    group.add_argument(
         "--forward-model", "--encoder-weights", type=Path, metavar="FILE",
         help="weights of the parameter encoder, a file or the name of a network that weights "
         "come with: flow-encoder, or residual-encoder for lenses unlike those that it knows "
@@ -208,10 +155,6 @@ def add_network_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--num-iterations", type=positive_integer, default=10, metavar="N",
         help="rounds of the joint inference of source and lens (default: 10; 5-20 is usual)",
-    )  # fmt: skip
-    group.add_argument(
-        "--seed", type=natural_number, default=0,
-        help="seed of the posterior samples (default: 0)",
     )  # fmt: skip
     group.add_argument(
         "--device", default="auto", metavar="{auto,cpu,cuda}",
@@ -284,12 +227,15 @@ def run(args: argparse.Namespace) -> int:
     Returns
     -------
     int
-        1 if a lens failed.
+        1 if a lens failed, 3 if the program did.
     """
     from astrorim.cli.batch import BatchOptions, run_batch
+    from astrorim.cli.file_run import request_of
     from astrorim.cli.jobs import shard
 
     jobs = jobs_of(args, read_options(args))
+    if args.refine is None:
+        args.refine = "map" if len(jobs) == 1 else "none"
     part, parts = args.shard
     status = "status.ecsv" if parts == 1 else f"status_{part}_of_{parts}.ecsv"
     options = BatchOptions(
@@ -299,80 +245,14 @@ def run(args: argparse.Namespace) -> int:
         seed=args.seed,
         batch_size=args.batch_size,
         overwrite=args.overwrite,
+        request=request_of(**{name: getattr(args, name) for name in _DECISIVE}),
     )
     if args.num_workers:
         LOGGER.debug("--num-workers %d is accepted and not used", args.num_workers)
-    args.output_dir.mkdir(parents=True, exist_ok=True)
-    if args.refine is None:
-        args.refine = "map" if len(jobs) == 1 else "none"
+    jobs = shard(jobs, part, parts)
     if args.refine == "none":
-        counts = run_batch(shard(jobs, part, parts), lambda: load_networks(args), options)
+        done = run_batch(jobs, lambda: load_networks(args), options)
     else:
         stage = load_refinement(args)
-        counts = run_batch(shard(jobs, part, parts), lambda: stage, options)
-    print(
-        f"{counts['ok']} reconstructed, {counts['skipped']} skipped, "
-        f"{counts['failed']} failed; see {options.status_file}"
-    )
-    return int(counts["failed"] > 0)
-
-
-def jobs_of(args: argparse.Namespace, read: dict[str, Any]) -> list[LensJob]:
-    """Jobs of the one source that was given; leaves with a usage error otherwise.
-
-    Parameters
-    ----------
-    args : argparse.Namespace
-        With ``images``, ``input_dir`` and ``catalogue``.
-    read : dict
-        Keyword arguments of ``LensObservation.read``.
-
-    Returns
-    -------
-    list of LensJob
-
-    Raises
-    ------
-    ObservationError
-        With ``--debug``, if the source cannot be used.
-    """
-    from astrorim.cli.jobs import check_names, jobs_of_catalogue, jobs_of_files, jobs_of_folder
-    from astrorim.exceptions import ObservationError
-
-    elsewhere = args.input_dir is not None or args.catalogue is not None
-    if bool(args.images) == elsewhere:
-        args.parser.error("give one of: IMAGE files, --input-dir DIR, or --catalogue FILE")
-    try:
-        if args.images:
-            jobs = jobs_of_files(args.images, read)
-        elif args.catalogue is not None:
-            jobs = jobs_of_catalogue(args.catalogue, read, args.input_dir)
-        else:
-            jobs = jobs_of_folder(args.input_dir, read)
-        check_names(jobs)
-    except ObservationError as error:
-        if args.debug:
-            raise
-        args.parser.error(args.explain(error))
-    return jobs
-
-
-def read_options(args: argparse.Namespace) -> dict[str, Any]:
-    """Keyword arguments of ``LensObservation.read`` that were given as options.
-
-    Parameters
-    ----------
-    args : argparse.Namespace
-        With the options of `add_observation_options`.
-
-    Returns
-    -------
-    dict
-    """
-    given = {keyword: getattr(args, name) for name, keyword in _READ_OPTIONS.items()}
-    if args.mask in ("auto", "none"):
-        given["mask"] = None
-    options = {keyword: value for keyword, value in given.items() if value is not None}
-    if args.allow_nonlinear:
-        options["allow_nonlinear"] = True
-    return options
+        done = run_batch(jobs, lambda: stage, options)
+    return done.finish("reconstructed")

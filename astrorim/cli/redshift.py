@@ -6,7 +6,7 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from astrorim.cli.arguments import Subparsers, add_command, positive_number
+from astrorim.cli.arguments import Subparsers, add_command, add_output_file, positive_number
 
 __all__ = ["add_parser", "run"]
 
@@ -55,11 +55,10 @@ def add_parser(commands: Subparsers) -> None:
             f"--{role}-limits", type=positive_number, nargs=2, metavar=("LOW", "HIGH"),
             help=f"redshifts to search for the {role} (default: {limits})",
         )  # fmt: skip
-    parser.add_argument("--output", type=Path, metavar="ECSV", help="table to write")
+    add_output_file(parser, "ECSV", "table", required=False)
     parser.add_argument(
         "--figure", type=Path, metavar="PNG", help="figure of the spectrum to write"
     )
-    parser.add_argument("--overwrite", action="store_true", help="replace existing files")
 
 
 def run(args: argparse.Namespace) -> int:

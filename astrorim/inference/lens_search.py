@@ -136,8 +136,8 @@ def _on_pixels(
         faintest=fit.faintest if faintest is None else faintest,
     )
     steps = RefinementOptions(max_steps=max_steps, tolerance=0.2, tempered=False)
-    refined = refine(finer, state.values, frames, options=steps)
-    return finer, replace(refined, notes=state.notes)
+    other = refine(finer, state.values, frames, options=steps)
+    return finer, replace(other, notes=state.notes)
 
 
 def _better_on_pixels(
@@ -148,16 +148,16 @@ def _better_on_pixels(
     faintest: float | None = None,
 ) -> tuple[LensFit, RefinementState]:
     """The same on other pixels, or under another prior, if its evidence is larger."""
+    fit, state = found
     try:
-        other = _on_pixels(model, *found, size, max_steps, faintest)
+        other = _on_pixels(model, fit, state, size, max_steps, faintest)
     except AstroRIMError as error:
         # What was found is kept, and judged by its flags.
         tried = f"a source of {size} x {size} pixels"
         if faintest is not None:
             tried += f" that may be as faint as {faintest:g} of its peak"
-        fit, state = found
         return fit, replace(state, notes=(*state.notes, f"{tried} failed: {error}"))
-    if other[1].inversion.log_evidence > found[1].inversion.log_evidence:
+    if other[1].inversion.log_evidence > state.inversion.log_evidence:
         return other
     return found
 

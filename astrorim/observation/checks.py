@@ -12,18 +12,26 @@ from astrorim.grid import pixel_scale_of
 from astrorim.quantities import PIXEL_SCALE_UNIT
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import astropy.units as u
     from astropy.wcs import WCS
 
 __all__ = [
     "check_content",
     "check_noise",
+    "check_not_psf",
     "check_psf",
     "check_psf_fits",
     "check_redshifts",
     "check_shape",
     "resolve_pixel_scale",
 ]
+
+_TINY_TIM = ("FOCUS", "X_COMA", "Y_COMA", "X_ASTIG", "Y_ASTIG", "SPHERICL", "X_PSF", "Y_PSF")
+"""Aberrations and place of the PSF, cards that Tiny Tim writes into its files."""
+
+_UNIT_SUM = 0.1
 
 SCALE_TOLERANCE = 0.01
 """Relative difference allowed between a given pixel scale and the WCS's."""
@@ -128,6 +136,44 @@ def _recut_advice(psf: np.ndarray) -> str:
         f"if its peak, element [{row}, {column}], is its centre, pass the array "
         f"psf[{rows}, {columns}]; otherwise resample it"
     )
+
+
+def check_not_psf(data: np.ndarray, header: Mapping[str, object], *, alone: bool) -> None:
+    """Refuse a PSF stamp that is given as the image of a lens.
+
+    Files of Tiny Tim are known by their header. Other stamps are known by their pixels:
+    none is negative, they sum to one within a tenth, and the brightest is in the middle.
+
+    Parameters
+    ----------
+    data : ndarray, (H, W)
+        The image, in any unit.
+    header : mapping of str to object
+        Its header.
+    alone : bool
+        Whether it has neither a sky frame nor a noise map, as no stamp has.
+
+    Raises
+    ------
+    ObservationError
+        If it is a PSF.
+    """
+    remedy = "pass it as psf= beside the image of the lens"
+    if sum(key in header for key in _TINY_TIM) >= len(_TINY_TIM) // 2:
+        raise ObservationError(
+            f"the file is a PSF that Tiny Tim computed ({', '.join(_TINY_TIM[:3])}, ... are in "
+            f"its header), not the image of a lens; {remedy}"
+        )
+    if not (alone and np.isfinite(data).all() and data.min() >= 0):
+        return
+    total = float(data.sum(dtype=np.float64))
+    place = np.unravel_index(int(np.argmax(data)), data.shape)
+    off_middle = [abs(i - (n - 1) / 2) for i, n in zip(place, data.shape, strict=True)]
+    if abs(total - 1) < _UNIT_SUM and max(off_middle) < 1:
+        raise ObservationError(
+            f"the image looks like a PSF stamp, not like a lens: no pixel is negative, they "
+            f"sum to {total:.3g} and the brightest is in the middle of {data.shape}; {remedy}"
+        )
 
 
 def check_psf_fits(psf: np.ndarray, supersampling: int, shape: tuple[int, ...]) -> None:

@@ -139,8 +139,10 @@ def read_fits(
         companions = find_companions(hdul, image)
         wcs = wcs_of(hdul, image, optional=pixel_scale is not None)
         has_noise = uncertainty is not None or companions.noise is not None
-        if not (allow_nonlinear or has_noise or wcs is not None):
+        alone = not has_noise and wcs is None
+        if alone and not allow_nonlinear:
             _refuse_picture(image, hdul)
+        checks.check_not_psf(data, header, alone=alone)
         found = attributes_from_header(header)
         if "band" not in found and companions.band:
             found["band"] = companions.band

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ from astropy.nddata.mixins.ndio import NDDataRead
 from astropy.utils.data import get_readable_fileobj
 
 from astrorim.exceptions import ObservationError
+from astrorim.observation.temporary_rooms import temporary_room
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,8 +44,8 @@ def replacing(path: str | os.PathLike[str], *, overwrite: bool) -> Iterator[Path
     target = Path(path).expanduser()
     if target.exists() and not overwrite:
         raise FileExistsError(f"{str(target)!r} exists; pass overwrite=True to replace it")
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".astrorim-") as room:
-        temporary = Path(room) / target.name
+    with temporary_room(target.parent) as room:
+        temporary = room / target.name
         yield temporary
         temporary.replace(target)
 

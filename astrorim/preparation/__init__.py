@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from astrorim.preparation.calibration import calibrate, combine_calibration_frames
+from astrorim.preparation.choices import Preparation
 from astrorim.preparation.dithers import combine_dithers
 from astrorim.preparation.normalization import denormalize, normalize
-from astrorim.preparation.recipe import Preparation, PreparedLens, prepare
+from astrorim.preparation.recipe import PreparedLens, prepare
 from astrorim.preparation.resampling import resample
 from astrorim.preparation.sky import SkyEstimate, estimate_sky, subtract_sky
 

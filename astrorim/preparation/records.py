@@ -1,12 +1,29 @@
-"""What was done to an observation, written into its ``meta``."""
+"""What was done to an observation: notes for the user, and cards of its ``meta``."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Any
 
 from astropy.io import fits
 
-__all__ = ["record"]
+__all__ = ["Notes", "record"]
+
+
+@dataclass
+class Notes:
+    """What a preparation tells the user.
+
+    Parameters
+    ----------
+    steps : list of str
+        What was done, in order.
+    advice : list of str
+        What to look at.
+    """
+
+    steps: list[str] = field(default_factory=list)
+    advice: list[str] = field(default_factory=list)
 
 
 def record(meta: Any, key: str, value: Any, comment: str) -> None:

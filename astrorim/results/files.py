@@ -6,7 +6,6 @@ import contextlib
 import json
 import math
 import re
-import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,7 @@ import asdf
 import numpy as np
 from astropy.io import fits
 
+from astrorim.observation.temporary_rooms import temporary_room
 from astrorim.results.parameter_table import REPORTED_PARAMETERS
 
 if TYPE_CHECKING:
@@ -94,8 +94,8 @@ def _replacing(path: Path, *, overwrite: bool) -> Iterator[Path]:
     if path.exists() and not overwrite:
         raise FileExistsError(f"{path} exists; pass overwrite=True to replace it")
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.stem[:60]}-") as room:
-        temporary = Path(room) / path.name
+    with temporary_room(path.parent) as room:
+        temporary = room / path.name
         yield temporary
         temporary.replace(path)
 
@@ -286,8 +286,8 @@ def write_directory(
             f"{folder} already holds {', '.join(taken)}; pass overwrite=True to replace them"
         )
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".astrorim-") as room:
-        temporary = {key: Path(room) / path.name for key, path in finished.items()}
+    with temporary_room(folder) as room:
+        temporary = {key: room / path.name for key, path in finished.items()}
         _write_all(result, temporary)
         for key, path in finished.items():
             temporary[key].replace(path)

@@ -114,9 +114,12 @@ def lens_fields(
 
     tensors = parameter_tensors(params)
     single = all(np.ndim(value) == 0 for value in params.values())
-    flat = (1, 1, -1) if single else None
+    number = max((np.size(value) for value in params.values()), default=1)
+    # every sample needs positions of its own, for the gradient to be its own
+    flat = (1, 1, -1) if single else np.broadcast_shapes(np.shape(x), (number, 1, 1))
+    place = np.reshape if single else np.broadcast_to
     px, py = (
-        torch.from_numpy(np.ascontiguousarray(a if flat is None else np.reshape(a, flat)))
+        torch.from_numpy(np.array(place(a, flat)))
         .to(torch.float64)
         .clone()
         .requires_grad_()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING
 
@@ -30,6 +30,12 @@ from astrorim.results.apertures import (
 )
 from astrorim.results.critical_curves import CriticalCurves, find_critical_curves
 from astrorim.results.files import read_asdf, write_asdf
+from astrorim.results.lens_samples import (
+    band_of_samples,
+    plain_parameters,
+    resolve_lens_model,
+    spread_samples,
+)
 from astrorim.results.mass_maps import MassMaps, make_maps
 from astrorim.results.parameter_table import bounds_from_samples
 
@@ -202,9 +208,9 @@ class MassProfile:
             the mean convergence reaches 1 nowhere.
         """
         z_lens, z_source = check_redshifts(z_lens, z_source)
-        model = _resolve(lens_model, mass_sheet)
-        lens = _plain_parameters(model, parameters)
-        radius = effective_einstein_radius(model, _broadcast(lens, {}))[0]
+        model = resolve_lens_model(lens_model, mass_sheet)
+        lens = plain_parameters(model, parameters)
+        radius = effective_einstein_radius(model, spread_samples(lens, {}))[0]
         if not math.isfinite(radius):
             raise ValueError(
                 f"the mean convergence of {lens_model!r} must cross 1 between "
@@ -215,7 +221,7 @@ class MassProfile:
         chains = {key: np.asarray(given[key], dtype=float) for key in lens if key in given}
         radii = np.empty(0)
         if chains:
-            radii = effective_einstein_radius(model, _broadcast(lens, chains))
+            radii = effective_einstein_radius(model, spread_samples(lens, chains))
         x, y = critical_curve(model, lens).T
         # area in polar coordinates, (1/2) closed integral of r^2 dphi: pi times mean r^2
         square = np.mean((x - lens.get("x0", 0.0)) ** 2 + (y - lens.get("y0", 0.0)) ** 2)
@@ -269,7 +275,7 @@ class MassProfile:
     @property
     def model(self) -> LensModel:
         """The lens model, after the mass-sheet transformation if there is one."""
-        return _resolve(self.lens_model, self.mass_sheet)
+        return resolve_lens_model(self.lens_model, self.mass_sheet)
 
     @property
     def sis_velocity_dispersion(self) -> u.Quantity:
@@ -329,7 +335,7 @@ class MassProfile:
             If a radius is not positive.
         """
         radius = check_radii(radii)
-        rows = self._with_band(ring_convergence, radius)
+        rows = band_of_samples(ring_convergence, self.model, self.lens, self.samples, radius)
         return QTable(
             [radius * u.arcsec, *(row * u.dimensionless_unscaled for row in rows)],
             names=["radius", "convergence", "convergence_lower", "convergence_upper"],
@@ -355,25 +361,13 @@ class MassProfile:
             If a radius is not positive.
         """
         radius = check_radii(radii)
-        rows = self._with_band(mean_convergence_inside, radius)
+        rows = band_of_samples(
+            mean_convergence_inside, self.model, self.lens, self.samples, radius
+        )
         return QTable(
             [radius * u.arcsec, *(self._mass(radius * u.arcsec, row) for row in rows)],
             names=["radius", "mass", "mass_lower", "mass_upper"],
         )
-
-    def _with_band(
-        self, function: Callable[..., np.ndarray], radius: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Value, lower and upper bound of a function of radius: three times (R,)."""
-        model = self.model
-        value = function(model, _broadcast(self.lens, {}), radius[None])[0]
-        if not self.samples:
-            return value, np.full_like(value, np.nan), np.full_like(value, np.nan)
-        params = _broadcast(self.lens, self.samples)
-        number = max(chain.size for chain in self.samples.values())
-        draws = function(model, params, np.broadcast_to(radius, (number, radius.size)))
-        lower, upper = np.nanquantile(draws, [0.16, 0.84], axis=0)
-        return value, lower, upper
 
     def write(self, path: str | PathLike[str], *, overwrite: bool = False) -> Path:
         """Write to an ASDF file, which appears complete or not at all.
@@ -419,38 +413,3 @@ class MassProfile:
             f"Einstein mass {mass:.4g} Msun, z = {self.z_lens:g}, {self.z_source:g}, "
             f"{self.cosmology.name or type(self.cosmology).__name__}>"
         )
-
-
-def _resolve(lens_model: str, mass_sheet: float = 1.0) -> LensModel:
-    from astrorim.plugins import load_plugins
-
-    model = load_plugins().lens_models.resolve(lens_model)
-    if mass_sheet == 1:
-        return model
-    from astrorim.lensing.mass_sheet import MassSheetTransformed
-
-    return MassSheetTransformed(model, mass_sheet)
-
-
-def _plain_parameters(
-    model: LensModel, parameters: Mapping[str, float | u.Quantity]
-) -> dict[str, float]:
-    """The model's parameters as numbers in their declared units."""
-    missing = [p.name for p in model.parameters if p.name not in parameters]
-    if missing:
-        raise ValueError(
-            f"parameters of {model.name!r} must include {', '.join(missing)}, "
-            f"got {', '.join(parameters) or 'none'}"
-        )
-    return {
-        p.name: float(u.Quantity(parameters[p.name], p.unit).to_value(p.unit))
-        for p in model.parameters
-    }
-
-
-def _broadcast(
-    lens: Mapping[str, float], samples: Mapping[str, np.ndarray]
-) -> dict[str, np.ndarray]:
-    """Samples of every parameter, (S,); constant where none are given."""
-    number = max((chain.size for chain in samples.values()), default=1)
-    return {name: samples.get(name, np.full(number, value)) for name, value in lens.items()}

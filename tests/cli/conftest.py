@@ -127,6 +127,7 @@ class StandInResult:
         self.lens = {"theta_E": 1.0}
         self.reduced_chi2 = 1.0
         self.arc_reduced_chi2 = 1.5
+        self.provenance = {}
         self.flags = {"first": "advice", "second": "advice"}
         recorder.alive += 1
 

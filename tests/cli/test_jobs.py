@@ -71,6 +71,18 @@ def test_ecsv_columns_with_units_are_read(tmp_path):
     assert job.options["pixel_scale"].to_value(u.arcsec / u.pix) == pytest.approx(0.05)
 
 
+def test_pixel_scale_may_be_a_number_in_a_column_that_names_its_unit(tmp_path):
+    text = "image,pixel_scale_arcsec\na.fits,0.05\nb.fits,wide\nc.fits,\n"
+    good, bad, empty = jobs.jobs_of_catalogue(catalogue(tmp_path, text), {})
+    assert good.options["pixel_scale"].to_value(u.arcsec / u.pix) == pytest.approx(0.05)
+    assert "pixel_scale_arcsec must be an angle" in bad.fault
+    assert "pixel_scale" not in empty.options
+    path = tmp_path / "catalogue.ecsv"
+    QTable({"image": ["a.fits"], "pixel_scale_arcsec": [50] * u.mas}).write(path)
+    (job,) = jobs.jobs_of_catalogue(path, {})
+    assert job.options["pixel_scale"].to_value(u.arcsec / u.pix) == pytest.approx(0.05)
+
+
 @pytest.mark.parametrize("role", ["image", "noise", "psf", "mask"])
 @pytest.mark.parametrize("path", ["../out.fits", "/etc/out.fits", "a/../../out.fits", "link"])
 def test_paths_that_lead_out_of_the_catalogue_s_folder_are_refused(tmp_path, role, path):

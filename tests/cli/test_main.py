@@ -111,3 +111,10 @@ def test_asking_for_help_loads_nothing_heavy():
     )
     loaded = set(json.loads(done.stderr.splitlines()[-1]))
     assert not {"torch", "matplotlib", "asdf", "scipy", "tqdm", "astropy.table"} & loaded
+
+
+def test_a_request_to_end_leaves_by_the_same_way_as_an_interruption():
+    from astrorim.cli.main import EXIT_TERMINATED, _terminate
+
+    with pytest.raises(SystemExit, match=str(EXIT_TERMINATED)):
+        _terminate(15, None)

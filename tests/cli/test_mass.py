@@ -6,7 +6,6 @@ import shutil
 import pytest
 from astropy.table import QTable, Table
 
-from astrorim.cli.mass import read_redshifts
 from astrorim.cli.mass_lens import lens_paths
 from astrorim.cli.mass_report import mass_report
 
@@ -59,7 +58,7 @@ def test_each_lens_has_its_files_and_the_run_a_report(astrorim, reconstructed, t
     assert "http" not in page.replace("http-equiv", "")
     status = Table.read(out / "mass_status.ecsv")
     assert dict(zip(status["name"], status["status"], strict=True)) == {
-        "lensed_00000": "ok", "broken": "failed",
+        "broken": "failed", "lensed_00000": "ok",
     }  # fmt: skip
 
     # the same command goes on; another request, or a lost file, is done again
@@ -113,13 +112,17 @@ def test_folder_without_reconstructions_is_refused(astrorim, tmp_path):
     assert "must hold NAME.asdf files" in outcome.err
 
 
-def test_redshifts_may_be_missing_but_not_be_words(tmp_path):
-    path = tmp_path / "z.csv"
-    path.write_text("name,z_lens,z_source\na,0.2,\n")
-    assert read_redshifts(path) == {"a": (0.2, None)}
-    path.write_text("name,z_lens,z_source\na,near,far\n")
-    with pytest.raises(ValueError, match="redshifts of 'a' in"):
-        read_redshifts(path)
-    path.write_text("lens,z\na,1\n")
-    with pytest.raises(ValueError, match="must have the columns lens_name, z_lens"):
-        read_redshifts(path)
+def test_another_pixel_scale_in_the_table_is_refused(astrorim, reconstructed, tmp_path):
+    (tmp_path / "z.csv").write_text(
+        "lens_name,z_lens,z_source,pixel_scale_arcsec\n"
+        "lensed_00000,0.3,0.9,0.08\nlensed_00001,0.3,0.9,0.05\nlensed_2,0.3,0.9,0.05\n"
+    )
+    outcome = astrorim(
+        *("mass", "--reconstruction-dir", reconstructed, "--output-dir", tmp_path / "m"),
+        *("--lens-metadata", tmp_path / "z.csv"),
+    )
+    assert outcome.status == 1
+    assert "1 analysed, 0 skipped, 1 failed" in outcome.out
+    assert "pixel_scale_arcsec is 0.05 in the table" in outcome.err
+    assert "with the right --pixel-scale" in outcome.err
+    assert "that no NAME.asdf goes with: lensed_2" in outcome.err

@@ -56,12 +56,12 @@ def test_bad_files_cost_only_themselves_and_the_run_resumes(astrorim, folder, tm
     assert "1 prepared, 1 skipped, 3 failed" in outcome.out
     assert (out / "a.fits").stat().st_mtime_ns == before
     outcome = astrorim(*command[:-1], 43)
-    assert "made from another image or with other options" in outcome.err
+    assert "holds results of other files or options under the name 'a'" in outcome.err
 
 
 def test_choices_are_those_of_the_library():
     from astrorim.cli.main import build_parser
-    from astrorim.preparation.recipe import NOISE_SOURCES, SKY_MODES
+    from astrorim.preparation.choices import NOISE_SOURCES, SKY_MODES
     from astrorim.preparation.weights import WEIGHT_TYPES
 
     parser = build_parser().parse_args(["prepare", "a.fits", "--output-dir", "b"]).parser

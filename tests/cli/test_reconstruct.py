@@ -101,20 +101,20 @@ def test_a_lens_does_not_depend_on_its_batch(networks, done, astrorim):
     assert alone["lens"] == pytest.approx(document["lens"], rel=1e-3, abs=1e-4)
 
 
-def test_overwrite_does_finished_lenses_again(astrorim, recorder, done):
+def test_overwrite_does_finished_lenses_again(astrorim, networks, recorder, done):
     images, results = done
-    command = ("reconstruct", "--input-dir", images, "--output-dir", results)
+    command = ("reconstruct", "--input-dir", images, "--output-dir", results, *networks)
     assert astrorim(*command).status == 0
     assert recorder.calls == []
     assert astrorim(*command, "--overwrite").status == 0
     assert recorder.calls == [["lensed_00000"], ["lensed_00001"]]
 
 
-def test_nothing_is_loaded_when_everything_is_finished(astrorim, done):
+def test_nothing_is_loaded_when_everything_is_finished(astrorim, networks, done, monkeypatch):
     images, results = done
+    monkeypatch.delattr("astrorim.cli.reconstruct.load_networks")
     outcome = astrorim(
-        *("reconstruct", "--input-dir", images, "--output-dir", results),
-        *("--forward-model", "none.safetensors"),
+        "reconstruct", "--input-dir", images, "--output-dir", results, *networks
     )
     assert (outcome.status, outcome.out.split(";")[0]) == (
         0,
@@ -122,13 +122,20 @@ def test_nothing_is_loaded_when_everything_is_finished(astrorim, done):
     )
 
 
-def test_results_of_another_image_are_not_taken_for_this_one(astrorim, recorder, done):
+def test_results_of_another_image_are_not_taken_for_this_one(
+    astrorim, networks, recorder, done
+):
     images, results = done
     shutil.copy(images / "lensed_00001.fits", images / "lensed_00000.fits")
-    outcome = astrorim("reconstruct", "--input-dir", images, "--output-dir", results)
+    command = ("reconstruct", "--input-dir", images, "--output-dir", results, *networks)
+    outcome = astrorim(*command)
     assert outcome.status == 1
     assert "holds results of another image under the name 'lensed_00000'" in outcome.err
-    assert rows_of(results)["lensed_00000"]["status"] == "failed"
+    rows = rows_of(results)
+    assert [row["status"] for row in rows.values()] == ["failed", "skipped"]
+    outcome = astrorim(*command, "--num-iterations", 3, "--z-lens", 0.1)
+    assert "results of another num_iterations, z_lens under the name 'lensed_0" in outcome.err
+    assert recorder.calls == []
 
 
 def test_noise_is_measured_where_there_is_none(astrorim, recorder, plain_files):

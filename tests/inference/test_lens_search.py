@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -117,3 +118,14 @@ def _two_starts(model, used, values, options):
     values[:, model.system.parameters.index_of("theta_E")] = torch.tensor([1.05, 0.98])
     fit = CompactFit(model, used, {})
     return fit.begin(values)
+
+
+@pytest.mark.parametrize("gain", [3.0, -3.0])
+def test_other_pixels_or_priors_are_kept_for_their_evidence(monkeypatch, gain):
+    def solved(log_evidence):
+        return None, SimpleNamespace(inversion=SimpleNamespace(log_evidence=log_evidence))
+
+    found, other = solved(-100.0), solved(-100.0 + gain)
+    monkeypatch.setattr(lens_search, "_on_pixels", lambda *_: other)
+    kept = lens_search._better_on_pixels(None, found, 32, 12)
+    assert kept is (other if gain > 0 else found)

@@ -65,3 +65,19 @@ def test_pixel_scale_of_wcs_wins_within_its_tolerance(make_wcs):
     assert checks.resolve_pixel_scale(None, None) is None
     scale = checks.resolve_pixel_scale(make_wcs(), given)
     np.testing.assert_allclose(scale.value, 0.05, rtol=1e-9)
+
+
+def test_psf_stamps_are_no_images():
+    y, x = np.indices((21, 21)) - 10
+    stamp = np.exp(-(x**2 + y**2) / 8)
+    stamp *= 0.95 / stamp.sum()
+    with pytest.raises(ObservationError, match=r"looks like a PSF stamp.*sum to 0.95.*psf="):
+        checks.check_not_psf(stamp, {}, alone=True)
+    checks.check_not_psf(stamp, {}, alone=False)
+    checks.check_not_psf(20 * stamp, {}, alone=True)
+    checks.check_not_psf(np.roll(stamp, 3, axis=0), {}, alone=True)
+    checks.check_not_psf(stamp - 0.001, {}, alone=True)
+    tiny_tim = dict.fromkeys(("FOCUS", "X_COMA", "Y_COMA", "SPHERICL", "X_PSF"), 0.01)
+    with pytest.raises(ObservationError, match="a PSF that Tiny Tim computed"):
+        checks.check_not_psf(np.zeros((74, 74)), tiny_tim, alone=False)
+    checks.check_not_psf(20 * stamp, {"FOCUS": 2.0, "FILTER": "F814W"}, alone=True)

@@ -115,6 +115,14 @@ def test_companion_is_read_beside_its_image(name, shared_data):
         np.testing.assert_array_equal(observation.mask, fits.getdata(path) != 0)
 
 
+@pytest.mark.parametrize(
+    "name", [n for n in FILES if fnmatch(n, "*/psf.fits") or n == EVEN_PSF]
+)
+def test_psf_is_refused_as_an_image(name, shared_data):
+    with pytest.raises(ObservationError, match=r"(PSF stamp|Tiny Tim).*pass it as psf="):
+        LensObservation.read(shared_data / name, **WITHOUT_HEADER)
+
+
 def test_even_psf_is_refused_and_its_advice_works(shared_data):
     image = shared_data / "slacs" / "J0029-0055" / "image.fits"
     with pytest.raises(ObservationError, match=r"pass the array psf\[1:74, 1:74\]"):
