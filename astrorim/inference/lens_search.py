@@ -157,9 +157,11 @@ def _better_on_pixels(
     try:
         other = _on_pixels(model, fit, state, size, max_steps, faintest)
     except AstroRIMError as error:
-        # What there is is kept, and judged by its flags.
-        note = f"a source of {size} x {size} pixels failed: {error}"
-        return fit, replace(state, notes=(*state.notes, note))
+        # What was found is kept, and judged by its flags.
+        tried = f"a source of {size} x {size} pixels"
+        if faintest is not None:
+            tried += f" that may be as faint as {faintest:g} of its peak"
+        return fit, replace(state, notes=(*state.notes, f"{tried} failed: {error}"))
     if other[1].inversion.log_evidence > state.inversion.log_evidence:
         return other
     return found

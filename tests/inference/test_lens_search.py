@@ -85,6 +85,21 @@ def test_finer_pixels_that_fail_are_named(ring, failing, monkeypatch):
     assert state.source_frames.size == 10
 
 
+def test_a_darker_prior_that_fails_is_named(ring, failing, monkeypatch):
+    """It is tried on as many pixels as the one before it."""
+    monkeypatch.setattr(lens_search, "search_starts", _two_starts)
+    own = lens_search._on_pixels
+
+    def darker_fails(*args):
+        if args[-1] == lens_search._DARKEST:
+            raise AstroRIMError("no exchanges left")
+        return own(*args)
+
+    monkeypatch.setattr(lens_search, "_on_pixels", darker_fails)
+    (note,) = _searched(ring(), adaptive=False).notes
+    assert note.startswith("a source of 10 x 10 pixels that may be as faint as 0.001 of its")
+
+
 def test_a_search_without_failure_has_no_notes(ring, monkeypatch):
     monkeypatch.setattr(lens_search, "search_starts", _two_starts)
     assert _searched(ring(), adaptive=False).notes == ()
