@@ -112,7 +112,7 @@ class Whitening:
 
     @property
     def log_determinant(self) -> float:
-        """Logarithm of |W|, minus half that of the correlation matrix."""
+        """Logarithm of the determinant of W, minus half that of the correlation matrix."""
         return float(self._shares[:, -1].log().sum())
 
     def apply(self, values: Tensor) -> Tensor:
