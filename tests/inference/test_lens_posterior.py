@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from astrorim.inference.laplace import laplace_samples
+from astrorim.inference.laplace import WIDENED, laplace_samples
 from astrorim.inference.lens_fit import LensFit
 from astrorim.inference.lens_posterior import SamplingOptions, _Posterior, sample_lens
 from astrorim.inference.refinement import RefinementOptions, refine
@@ -67,7 +67,10 @@ def test_outside_the_support_there_is_nothing(solved):
 
 
 def test_samples_agree_with_the_gaussian_where_the_posterior_is_one(solved):
-    """Means and deviations agree to four times their own errors; so do the chains."""
+    """Means and deviations agree to four times their own errors; so do the chains.
+
+    The Gaussian's samples are wider than its curvature says, by a known factor.
+    """
     fit, state = solved
     options = SamplingOptions(num_chains=4, num_warmup=30, num_draws=300, target_ess=None)
     drawn = sample_lens(fit, state, torch.Generator().manual_seed(2), options)
@@ -75,7 +78,7 @@ def test_samples_agree_with_the_gaussian_where_the_posterior_is_one(solved):
     assert drawn.values.shape == (1200, len(fit.model.system.parameters))
     assert drawn.ess.min() > 50
     assert drawn.r_hat.max() < 1.1
-    deviation = gaussian.std(0)
+    deviation = gaussian.std(0) / WIDENED
     shift = ((drawn.values.mean(0) - gaussian.mean(0)) / deviation).abs().numpy()
     assert (shift < 4 / drawn.ess**0.5).all()
     ratio = (drawn.values.std(0) / deviation).numpy()

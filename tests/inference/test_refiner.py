@@ -109,11 +109,11 @@ def test_correlation_of_the_sky_is_handed_on(observation, monkeypatch, wanted):
 
     def found(model, used, values, options, correlation):
         received.append(correlation)
-        raise EnoughError
+        raise EnoughError("no fit is wanted")
 
     received = []
     monkeypatch.setattr(refiner_module, "fit_lens", found)
-    with pytest.raises(EnoughError):
+    with pytest.raises(EnoughError, match="no fit is wanted"):
         LensRefiner(light_model="sersic", noise_correlation=wanted).refine(observation)
     (correlation,) = received
     assert (correlation is None) == (wanted == "none")
