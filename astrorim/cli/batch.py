@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from astrorim.cli.file_run import FINISHED, FileRun, FileStatus, check_request
+from astrorim.cli.file_run import FINISHED, FileRun, FileStatus
 from astrorim.cli.jobs import LensJob
+from astrorim.cli.origins import check_request
 from astrorim.cli.terminal import LOGGER
 
 if TYPE_CHECKING:

@@ -7,9 +7,7 @@ all, and the checksums of what they were made of tell the next run what is finis
 
 from __future__ import annotations
 
-import dis
 import gc
-import hashlib
 import time
 import traceback
 from collections import Counter
@@ -21,16 +19,14 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
 from astrorim.cli.arguments import in_options
+from astrorim.cli.faults import is_internal
 from astrorim.cli.terminal import LOGGER, progress_bar
 from astrorim.exceptions import AstroRIMError
 
 if TYPE_CHECKING:
     import astropy.units as u
 
-__all__ = [
-    "FINISHED", "FileRun", "FileStatus", "check_request", "file_checksum", "is_internal",
-    "request_checksum", "request_of", "write_status",
-]  # fmt: skip
+__all__ = ["FINISHED", "FileRun", "FileStatus", "write_status"]
 
 FINISHED = "finished earlier; --overwrite does it again"
 """Why a file is skipped."""
@@ -45,12 +41,6 @@ _COLLECTION_SHARE = 50.0
 Figures and trees of files refer to themselves and wait for the collector, which counts
 objects and not their arrays, so that memory would grow in steps.
 """
-
-_READERS = ("astropy.io", "asdf", "csv", "gwcs", "json", "specutils", "yaml")
-"""What raises anything when it reads a broken file."""
-
-_NUMERICS = ("numpy", "scipy", "torch")
-"""Where a ValueError says that our arrays do not fit, not that the file is wrong."""
 
 
 @dataclass
@@ -240,42 +230,6 @@ class FileRun(Generic[RowT]):
         self._next_flush = now + max(_FLUSH_SECONDS, _FLUSH_SHARE * (now - begun))
 
 
-def is_internal(error: Exception) -> bool:
-    """Whether an error is a fault of the program and not of the file.
-
-    The project's own errors, those of the operating system and whatever comes out of the
-    readers of files are the file's. A ValueError is the file's where somebody raised it on
-    purpose; one of numpy's says that arrays do not fit. All others are the program's.
-
-    Parameters
-    ----------
-    error : Exception
-        With its traceback.
-
-    Returns
-    -------
-    bool
-    """
-    if isinstance(error, (AstroRIMError, OSError, EOFError, MemoryError, UnicodeError)):
-        return False
-    frames = list(traceback.walk_tb(error.__traceback__))
-    modules = [str(frame.f_globals.get("__name__", "")) for frame, _ in frames]
-    if any(_within(module, _READERS) for module in modules):
-        return False
-    if not isinstance(error, ValueError) or not frames or _within(modules[-1], _NUMERICS):
-        return True
-    frame = frames[-1][0]
-    last = error.__traceback__
-    while last is not None and last.tb_next is not None:
-        last = last.tb_next
-    instruction = -1 if last is None else last.tb_lasti
-    return dis.opname[frame.f_code.co_code[instruction]] != "RAISE_VARARGS"
-
-
-def _within(module: str, packages: Sequence[str]) -> bool:
-    return any(module == name or module.startswith(f"{name}.") for name in packages)
-
-
 def _kind_of(reason: str) -> str:
     """A reason without what only its own file has: paths and details."""
     first = reason.split(";", maxsplit=1)[0].split("(", maxsplit=1)[0]
@@ -317,96 +271,3 @@ def write_status(
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path, overwrite=True) as temporary:
         table.write(temporary, format="ascii.ecsv")
-
-
-def file_checksum(path: Path) -> str:
-    """SHA-256 of a file, read in blocks.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-
-    Returns
-    -------
-    str
-        64 hexadecimal digits.
-    """
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def request_of(**given: object) -> dict[str, str]:
-    """What results depend on: files by their checksums, options by their values.
-
-    Parameters
-    ----------
-    **given : object
-        Options by name, None where they were not given.
-
-    Returns
-    -------
-    dict of str to str
-        Sorted by name, so that requests can be compared.
-    """
-    request = {}
-    for name, value in sorted(given.items()):
-        if value is None:
-            continue
-        path = Path(value) if isinstance(value, (str, Path)) and value else None
-        try:
-            is_file = path is not None and path.is_file()
-        except OSError:  # a text that is no path
-            is_file = False
-        if is_file and path is not None:
-            request[name] = f"sha256 {file_checksum(path)}"
-        else:
-            request[name] = str(value)
-    return request
-
-
-def request_checksum(request: Mapping[str, str]) -> str:
-    """Checksum of a request, short enough for a FITS card.
-
-    Parameters
-    ----------
-    request : mapping of str to str
-        From `request_of`.
-
-    Returns
-    -------
-    str
-        16 hexadecimal digits.
-    """
-    return hashlib.sha256(repr(sorted(request.items())).encode()).hexdigest()[:16]
-
-
-def check_request(name: str, found: object, request: Mapping[str, str]) -> None:
-    """Refuse to take what was made of something else for what is asked for.
-
-    Parameters
-    ----------
-    name : str
-        Of the lens.
-    found : object
-        The request that its files hold, or its checksum; None where they have none.
-    request : mapping of str to str
-        What is asked for now.
-
-    Raises
-    ------
-    ObservationError
-        If they differ; the message says in what.
-    """
-    from astrorim.exceptions import ObservationError
-
-    if found in (request, request_checksum(request)):
-        return
-    differs = "other files or options"
-    if isinstance(found, Mapping):
-        names = [k for k in sorted({*found, *request}) if found.get(k) != request.get(k)]
-        differs = f"another {', '.join(names)}"
-    raise ObservationError(
-        f"the output directory holds results of {differs} under the name {name!r}; choose "
-        "another --output-dir, rename the image, or pass --overwrite"
-    )

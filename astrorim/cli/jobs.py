@@ -94,7 +94,7 @@ class LensJob:
         ObservationError
             If the job cannot even be tried.
         """
-        from astrorim.cli.file_run import request_of
+        from astrorim.cli.origins import request_of
 
         if self.fault:
             raise ObservationError(self.fault)

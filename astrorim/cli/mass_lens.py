@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from astrorim.cli.file_run import file_checksum
 from astrorim.cli.lens_metadata import LensMetadata, check_pixel_scale
+from astrorim.cli.origins import file_checksum
 from astrorim.exceptions import ObservationError
 
 if TYPE_CHECKING:

@@ -12,20 +12,14 @@ from astrorim.cli.arguments import (
     add_output_dir,
     positive_integer,
 )
-from astrorim.cli.file_run import (
-    FINISHED,
-    FileRun,
-    FileStatus,
-    check_request,
-    request_checksum,
-    request_of,
-)
+from astrorim.cli.file_run import FINISHED, FileRun, FileStatus
 from astrorim.cli.image_options import (
     add_image_options,
     add_observation_options,
     jobs_of,
     read_options,
 )
+from astrorim.cli.origins import check_request, request_checksum, request_of
 from astrorim.cli.terminal import LOGGER
 from astrorim.exceptions import AstroRIMWarning
 

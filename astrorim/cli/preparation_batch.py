@@ -8,15 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from astrorim.cli.arguments import in_options
-from astrorim.cli.file_run import (
-    FINISHED,
-    FileRun,
-    FileStatus,
-    check_request,
-    request_checksum,
-    request_of,
-)
+from astrorim.cli.file_run import FINISHED, FileRun, FileStatus
 from astrorim.cli.jobs import LensJob
+from astrorim.cli.origins import check_request, request_checksum, request_of
 from astrorim.cli.terminal import LOGGER
 from astrorim.exceptions import AstroRIMError, ObservationError
 from astrorim.preparation.records import record

@@ -230,8 +230,8 @@ def run(args: argparse.Namespace) -> int:
         1 if a lens failed, 3 if the program did.
     """
     from astrorim.cli.batch import BatchOptions, run_batch
-    from astrorim.cli.file_run import request_of
     from astrorim.cli.jobs import shard
+    from astrorim.cli.origins import request_of
 
     jobs = jobs_of(args, read_options(args))
     if args.refine is None:

@@ -1,20 +1,16 @@
 from __future__ import annotations
 
 import gc
-import json
 import weakref
 from dataclasses import dataclass, fields
-from pathlib import Path
 
 import astropy.units as u
 import numpy as np
 import pytest
-from astropy.io import fits
 from astropy.table import QTable
 
 from astrorim.cli import file_run
 from astrorim.cli.file_run import FileRun, FileStatus
-from astrorim.exceptions import ObservationError
 
 
 @dataclass
@@ -27,46 +23,8 @@ def own_value_error():
     raise ValueError("the source must lie behind the lens")
 
 
-def arrays_that_do_not_fit():
-    return np.zeros(3) + np.zeros(4)
-
-
 def numpy_on_purpose():
     np.linalg.inv(np.zeros((2, 2)))
-
-
-def cut_off_fits(path):
-    fits.PrimaryHDU(np.zeros((90, 90))).writeto(path)
-    path.write_bytes(path.read_bytes()[:5000])
-    return fits.getdata(path)
-
-
-@pytest.mark.filterwarnings("ignore:File may have been truncated")
-@pytest.mark.parametrize(
-    "raises, internal",
-    [
-        (own_value_error, False),
-        (lambda: (_ for _ in ()).throw(ObservationError("no PSF")), False),
-        (Path("/nowhere/at/all").read_bytes, False),
-        (lambda: json.loads("{"), False),
-        (lambda: 1 / 0, True),
-        (lambda: None.shape, True),
-        (lambda: {}["theta_E"], True),
-        (arrays_that_do_not_fit, True),
-        (numpy_on_purpose, True),
-    ],
-)
-def test_faults_of_files_and_of_the_program_are_told_apart(raises, internal):
-    with pytest.raises(Exception, match=".") as caught:
-        raises()
-    assert file_run.is_internal(caught.value) == internal
-
-
-@pytest.mark.filterwarnings("ignore:File may have been truncated")
-def test_whatever_a_reader_raises_is_the_files_fault(tmp_path):
-    with pytest.raises((OSError, TypeError, ValueError), match=".") as caught:
-        cut_off_fits(tmp_path / "a.fits")
-    assert not file_run.is_internal(caught.value)
 
 
 def test_each_file_costs_only_itself_and_the_reasons_are_counted(tmp_path, capsys):
@@ -160,22 +118,3 @@ def test_status_table_has_text_of_any_length_and_may_be_empty(tmp_path):
     file_run.write_status([], Row, path)
     assert len(QTable.read(path)) == 0
     assert [p.name for p in path.parent.iterdir()] == ["status.ecsv"]
-
-
-def test_a_request_knows_files_by_their_content(tmp_path):
-    path = tmp_path / "psf.fits"
-    path.write_bytes(b"one")
-    before = file_run.request_of(psf=str(path), seed=1, band=None)
-    assert before["psf"] == f"sha256 {file_run.file_checksum(path)}"
-    assert sorted(before) == ["psf", "seed"]
-    path.rename(tmp_path / "other.fits")
-    assert file_run.request_of(psf=tmp_path / "other.fits", seed=1) == before
-    (tmp_path / "other.fits").write_bytes(b"two")
-    after = file_run.request_of(psf=tmp_path / "other.fits", seed=1)
-    assert file_run.request_checksum(after) != file_run.request_checksum(before)
-    file_run.check_request("a", before, before)
-    file_run.check_request("a", file_run.request_checksum(before), before)
-    with pytest.raises(ObservationError, match="results of another psf under the name 'a'"):
-        file_run.check_request("a", before, after)
-    with pytest.raises(ObservationError, match="results of other files or options"):
-        file_run.check_request("a", None, after)
