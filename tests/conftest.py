@@ -26,11 +26,13 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
-    # a test run shares its machine: no more threads than asked for, two by default
+    # a test run shares its machine: no more threads than asked for, one for each process of
+    # several and two for a single one by default
     os.environ.setdefault("MPLBACKEND", "agg")
     import torch
 
-    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", min(2, os.cpu_count() or 1))))
+    threads = 1 if hasattr(config, "workerinput") else min(2, os.cpu_count() or 1)
+    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", threads)))
 
 
 @pytest.fixture

@@ -69,8 +69,8 @@ def add_parser(commands: Subparsers) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--stage", choices=tuple(STAGES), default="rim",
-        help="which posterior: rim, the networks', or map, the Gaussian around the best fit "
-        "(default: rim)",
+        help="which posterior: rim, the networks'; map, the Gaussian around the best fit; or "
+        "hmc, samples of the exact posterior (default: rim)",
     )  # fmt: skip
     parser.add_argument(
         "--output-dir", "--output", type=Path, required=True, metavar="DIR",
@@ -101,6 +101,10 @@ def add_parser(commands: Subparsers) -> None:
     group.add_argument(
         "--source-size", type=positive_integer, default=32, metavar="N",
         help="side of the source image, pixels (default: 32)",
+    )  # fmt: skip
+    group.add_argument(
+        "--draws", type=positive_integer, default=20, metavar="N",
+        help="draws of each of the five chains of hmc, at least 10 (default: 20)",
     )  # fmt: skip
     add_weight_options(parser.add_argument_group("networks"))
 

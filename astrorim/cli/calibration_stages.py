@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["STAGES", "MapStage", "RIMStage", "Stage"]
 
+_LEAST_DRAWS = 10  # of a chain, which has halves to compare
+
 
 class Stage(Protocol):
     """An inference that can be calibrated; pickled where several processes are to do it."""
@@ -110,6 +112,8 @@ class MapStage:
         Fraction by which the start's Einstein radius is wrong; the start is blind if None.
     posterior : {"laplace", "hmc"}
         Samples from the Gaussian around the solution, or of the exact posterior.
+    draws : int
+        Of each chain, where the exact posterior is sampled.
     """
 
     lens_model: str
@@ -117,6 +121,7 @@ class MapStage:
     source_size: int
     start_error: float | None
     posterior: Literal["laplace", "hmc"] = "laplace"
+    draws: int = 20
 
     @classmethod
     def from_arguments(
@@ -125,16 +130,29 @@ class MapStage:
         """The stage that the options describe."""
         if args.start_error is not None and not 0 <= args.start_error < 1:
             args.parser.error(f"--start-error must be in [0, 1), got {args.start_error}")
-        return cls(args.lens_model, args.light, args.source_size, args.start_error, posterior)
+        if args.draws < _LEAST_DRAWS:
+            args.parser.error(f"--draws must be at least {_LEAST_DRAWS}, got {args.draws}")
+        return cls(
+            args.lens_model,
+            args.light,
+            args.source_size,
+            args.start_error,
+            posterior,
+            args.draws,
+        )
 
     def settings(self) -> dict[str, Any]:
-        """The options; see `Stage.settings`."""
-        return dataclasses.asdict(self)
+        """The options that matter; see `Stage.settings`."""
+        settings = dataclasses.asdict(self)
+        if self.posterior != "hmc":
+            del settings["draws"]
+        return settings
 
     def __call__(self, simulated: SimulatedLenses) -> PosteriorDraws:
         """Samples of the posterior; see `Stage`."""
         from astrorim.inference import LensRefiner
         from astrorim.inference.calibration import PosteriorDraws
+        from astrorim.inference.lens_posterior import SamplingOptions
         from astrorim.inference.lens_search import SearchOptions
         from astrorim.interchange import to_observation
 
@@ -144,6 +162,8 @@ class MapStage:
             mask="own",
             posterior=self.posterior,
             options=SearchOptions(source_size=self.source_size),
+            # as many of every lens, which their comparison asks for
+            sampling=SamplingOptions(num_draws=self.draws, target_ess=None),
         )
         index = int(simulated.index[0])
         start = None
@@ -162,7 +182,10 @@ class MapStage:
             "true_reduced_chi2": _true_reduced_chi2(simulated),
             **{f"best_{name}": value for name, value in result.lens.items()},
         }
-        return PosteriorDraws(result.samples, statistics=statistics)
+        sizes = (
+            dict.fromkeys(result.samples, drawn["least_ess"]) if "least_ess" in drawn else {}
+        )
+        return PosteriorDraws(result.samples, sizes, statistics)
 
 
 STAGES: Mapping[str, Callable[[argparse.Namespace], Stage]] = {

@@ -10,7 +10,12 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["bulk_and_tail_sizes", "effective_sample_size", "rank_normalised_r_hat"]
+__all__ = [
+    "bulk_and_tail_sizes",
+    "effective_sample_size",
+    "rank_normalised_r_hat",
+    "size_and_agreement",
+]
 
 _LEAST_DRAWS = 4
 _TAILS = (0.05, 0.95)
@@ -115,3 +120,29 @@ def rank_normalised_r_hat(samples: np.ndarray) -> np.ndarray:
     for index in np.flatnonzero(moved):
         r_hat[index] = array_stats.rhat(draws[index], chain_axis=0, draw_axis=1)
     return r_hat
+
+
+def size_and_agreement(
+    samples: np.ndarray, *, alike: bool = True
+) -> tuple[np.ndarray, np.ndarray]:
+    """Effective sample size and R-hat, of chains of one density or each of its own.
+
+    Parameters
+    ----------
+    samples : ndarray, (C, S, P), any unit
+        As for `bulk_and_tail_sizes`.
+    alike : bool, optional
+        Whether all chains have the same density. Otherwise the samples are of the mixture
+        of their densities, the size is the sum over chains, and R-hat the largest of the
+        chains', each by its halves.
+
+    Returns
+    -------
+    size, r_hat : ndarray, (P,)
+    """
+    if alike:
+        return effective_sample_size(samples), rank_normalised_r_hat(samples)
+    sizes = [effective_sample_size(chain[None]) for chain in samples]
+    return np.sum(sizes, axis=0), np.max(
+        [rank_normalised_r_hat(chain[None]) for chain in samples], axis=0
+    )

@@ -290,6 +290,41 @@ class LensFit:
             images.append(model.observe(scene, model.sampling))
         return self.whitened(torch.cat(images)).mT
 
+    def misfit_slope(
+        self, values: Tensor, frames: SourceFrames | None, inversion: Inversion
+    ) -> Tensor:
+        r"""Derivative of half the chi-square, :math:`-J^T r`, by reverse differentiation.
+
+        Of a solution it is that of half the objective too, which source and amplitudes make
+        least.
+
+        Parameters
+        ----------
+        values : Tensor, (1, P)
+            Parameters.
+        frames : SourceFrames or None
+            Frame of the source.
+        inversion : Inversion
+            The solution at these parameters, which is held.
+
+        Returns
+        -------
+        Tensor, (Q,), float64
+            With respect to the non-linear parameters.
+        """
+        with torch.enable_grad():
+            values = self.with_amplitudes(values, inversion).requires_grad_()
+            image = self.light_model.lens_light(values)
+            if self.size and frames is not None:
+                sampler = SourceSampler(*self.model.trace(values), frames)
+                scene = sampler.apply(self.source(inversion))
+                image = image + self.model.observe(scene, self.model.supersampling)
+            whitened = self.whitened(image)[0]
+            if not whitened.requires_grad:
+                return torch.zeros(len(self.nonlinear), dtype=torch.float64)
+            (slope,) = torch.autograd.grad(whitened, values, -inversion.residual)
+        return slope[0, self.nonlinear].double()
+
 
 def _along(function: Callable[[Tensor], object], values: Tensor, columns: list[int]) -> Tensor:
     """Derivatives of a function of (1, P) parameters along some of them, stacked in front."""

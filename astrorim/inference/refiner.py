@@ -221,6 +221,7 @@ class LensRefiner:
             "largest_r_hat": float(drawn.r_hat.max()),
             "acceptance": drawn.acceptance,
             "num_evaluations": drawn.num_evaluations,
+            "pixel_scatter": drawn.pixel_scatter,
         }
 
     def _used(self, observation: LensObservation, model: ForwardModel) -> Tensor:

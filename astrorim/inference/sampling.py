@@ -32,7 +32,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from astrorim.inference.chain_diagnostics import effective_sample_size, rank_normalised_r_hat
+from astrorim.inference.chain_diagnostics import size_and_agreement
 
 __all__ = ["Chains", "LogDensityAndGradient", "sample_hmc"]
 
@@ -236,22 +236,26 @@ def _warm_up(
     target_acceptance: float,
     generator: torch.Generator,
     progress: Callable[[int], None] | None,
+    *,
+    alike: bool,
+    num_steps: int,
 ) -> tuple[_State, int]:
     """Let the chains forget their start; find the centre, then the number of steps.
 
     For a Gaussian, ``z + gradient`` is the centre wherever it is taken; its mean over chains
     and draws is the target's mean, as the gradient's expectation is zero.
     """
-    steps = _StepNumber(trajectory, target_acceptance)
+    steps = _StepNumber(trajectory, target_acceptance, num_steps)
     newton: list[Tensor] = []
     half = num_warmup // 2
     for index in range(num_warmup):
         if index == half and len(newton) > 1:
             x = target.position(state.z)
             shifts = torch.stack(newton[len(newton) // 2 :])
-            target.centre = target.position(shifts).mean(dim=(0, 1)).expand_as(x)
+            target.centre = target.position(shifts).mean(dim=(0, 1) if alike else 0)
+            target.centre = target.centre.expand_as(x)
             state.z = target.coordinates(x)
-            steps = _StepNumber(trajectory, target_acceptance)
+            steps = _StepNumber(trajectory, target_acceptance, num_steps)
         state, acceptance = _transition(
             target, state, steps.num_steps, trajectory, jitter, generator
         )
@@ -295,6 +299,8 @@ def sample_hmc(
     centre: Tensor | None = None,
     monitored: Sequence[int] | None = None,
     progress: Callable[[int], None] | None = None,
+    alike: bool = True,
+    first_num_steps: int = 1,
 ) -> Chains:
     """Draw from a density that is not far from a Gaussian of known covariance.
 
@@ -327,12 +333,18 @@ def sample_hmc(
         Mean acceptance around which numbers of steps are tried in the warm-up.
     target_ess : float, optional
         Stop when every parameter has this effective sample size.
-    centre : Tensor, (P,), units of the parameters, optional
+    centre : Tensor, (P,) or (C, P), units of the parameters, optional
         The target's mean; by default a Newton step from the start, then the warm-up's mean.
     monitored : sequence of int, optional
         The parameters whose effective sample size and R-hat are wanted, all by default.
     progress : callable, optional
         Called with the number of transitions done.
+    alike : bool, optional
+        Whether all chains have the same density. Otherwise each has its own, the samples
+        are of their mixture, the effective sample size is the sum over chains and R-hat the
+        largest of the chains', each by its halves.
+    first_num_steps : int, optional
+        Steps of a trajectory that the warm-up begins with.
 
     Returns
     -------
@@ -368,11 +380,20 @@ def sample_hmc(
             f"chains {outside.nonzero()[:, 0].tolist()}; start them inside the support"
         )
     if centre is None:
-        newton = target.position(gradient).median(dim=0).values
-        target.centre = newton.expand_as(start)
+        newton = target.position(gradient)
+        target.centre = newton.median(dim=0).values.expand_as(start) if alike else newton
     state = _State(target.coordinates(start), log_density, gradient)
     state, num_steps = _warm_up(
-        target, state, num_warmup, trajectory, jitter, target_acceptance, generator, progress
+        target,
+        state,
+        num_warmup,
+        trajectory,
+        jitter,
+        target_acceptance,
+        generator,
+        progress,
+        alike=alike,
+        num_steps=first_num_steps,
     )
     columns = list(range(start.shape[1])) if monitored is None else list(monitored)
     samples: list[Tensor] = []
@@ -388,15 +409,16 @@ def sample_hmc(
         done = len(samples)
         if target_ess is not None and done >= _LEAST_DRAWS and done % _CHECK_EVERY == 0:
             so_far = torch.stack(samples, dim=1)[..., columns].cpu().numpy()
-            if effective_sample_size(so_far).min() >= target_ess:
+            if size_and_agreement(so_far, alike=alike)[0].min() >= target_ess:
                 break
     drawn = torch.stack(samples, dim=1)
+    ess, r_hat = size_and_agreement(drawn[..., columns].cpu().numpy(), alike=alike)
     return Chains(
         samples=drawn,
         log_density=torch.stack(densities, dim=1),
         acceptance=accepted / len(samples),
         step_size=trajectory / num_steps,
-        ess=effective_sample_size(drawn[..., columns].cpu().numpy()),
-        r_hat=rank_normalised_r_hat(drawn[..., columns].cpu().numpy()),
+        ess=ess,
+        r_hat=r_hat,
         num_evaluations=target.num_evaluations,
     )

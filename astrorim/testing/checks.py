@@ -83,7 +83,7 @@ def report(record: Record, name: str, deviation: float, limit: float) -> None:
     AssertionError
         If the deviation exceeds the limit or is NaN.
     """
-    record(name, deviation)
+    record(name, float(deviation))  # numbers of numpy do not travel between processes
     print(f"{name}: largest deviation {deviation:.2e}, limit {limit:.0e}")  # noqa: T201
     require(deviation <= limit, f"{name}: deviation {deviation:.3e} exceeds {limit:.0e}")
 

@@ -139,20 +139,23 @@ def test_files_are_replaced_all_or_none(monkeypatch, tmp_path, rng):
 
 
 def _map_options(**changed):
-    options = {"lens_model": "sie+shear", "light": None, "source_size": 24}
+    options = {"lens_model": "sie+shear", "light": None, "source_size": 24, "draws": 12}
     options |= {"start_error": 0.1, "parser": argparse.ArgumentParser(), **changed}
     return argparse.Namespace(**options)
 
 
-@pytest.mark.parametrize(("name", "posterior"), [("map", "laplace"), ("hmc", "hmc")])
-def test_the_refinements_settings_are_its_options(name, posterior):
+@pytest.mark.parametrize(
+    ("name", "own"),
+    [("map", {"posterior": "laplace"}), ("hmc", {"posterior": "hmc", "draws": 12})],
+)
+def test_the_refinements_settings_are_its_options(name, own):
     stage = calibration_stages.STAGES[name](_map_options())
     assert stage.settings() == {
         "lens_model": "sie+shear",
         "light_model": None,
         "source_size": 24,
         "start_error": 0.1,
-        "posterior": posterior,
+        **own,
     }
 
 
@@ -161,6 +164,12 @@ def test_start_error_out_of_range_is_refused(error, capsys):
     with pytest.raises(SystemExit, match="2"):
         calibration_stages.STAGES["map"](_map_options(start_error=error))
     assert "--start-error must be in [0, 1)" in capsys.readouterr().err
+
+
+def test_chains_too_short_to_be_judged_are_refused(capsys):
+    with pytest.raises(SystemExit, match="2"):
+        calibration_stages.STAGES["hmc"](_map_options(draws=9))
+    assert "--draws must be at least 10, got 9" in capsys.readouterr().err
 
 
 @pytest.mark.slow

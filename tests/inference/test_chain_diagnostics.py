@@ -9,6 +9,7 @@ from astrorim.inference.chain_diagnostics import (
     bulk_and_tail_sizes,
     effective_sample_size,
     rank_normalised_r_hat,
+    size_and_agreement,
 )
 
 
@@ -80,3 +81,16 @@ def test_bad_draws_are_refused():
         rank_normalised_r_hat(np.where(np.arange(20) == 3, np.nan, 1.0).reshape(2, 10, 1))
     with pytest.raises(ValueError, match="samples of one chain must be at least 8 draws"):
         rank_normalised_r_hat(np.arange(6.0).reshape(1, 6, 1))
+
+
+def test_chains_of_different_densities_are_judged_each_by_itself():
+    draws = autoregressive(0.3, (3, 600, 2))
+    size, r_hat = size_and_agreement(draws)
+    np.testing.assert_array_equal(size, effective_sample_size(draws))
+    np.testing.assert_array_equal(r_hat, rank_normalised_r_hat(draws))
+    apart = draws + 30 * np.arange(3)[:, None, None]
+    assert size_and_agreement(apart)[1].min() > 1.5
+    size, r_hat = size_and_agreement(apart, alike=False)
+    each = [effective_sample_size(chain[None]) for chain in draws]
+    np.testing.assert_allclose(size, np.sum(each, axis=0))
+    assert r_hat.max() < 1.05

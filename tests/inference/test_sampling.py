@@ -95,6 +95,33 @@ def test_hard_limit_is_kept_and_the_rest_is_right():
     assert_quantiles(chains, 1, stats.norm())
 
 
+def test_chains_of_their_own_density_are_drawn_from_their_mixture():
+    """Each stays with its own mean, and is not told to agree with the others."""
+    means = torch.linspace(-40, 40, 8, dtype=torch.float64)[:, None] + MEAN
+
+    def function(x):
+        value, gradient = gaussian(x - means + MEAN)
+        return value, gradient
+
+    start = torch.zeros(1, 3, dtype=torch.float64)
+    chains = draw(function, COVARIANCE, start, num_samples=400, num_warmup=20, alike=False)
+    deviation = COVARIANCE.diagonal().sqrt()
+    size = torch.from_numpy(chains.ess) / 8
+    assert float(size.min()) > 200
+    assert chains.r_hat.max() < 1.1
+    pull = (chains.samples.mean(dim=1) - means) / deviation * size.sqrt()
+    assert float(pull.abs().max()) < FALSE_ALARM
+    ratio = chains.samples.std(dim=1) / deviation - 1
+    assert float((ratio.abs() * (2 * size).sqrt()).max()) < FALSE_ALARM
+
+
+def test_the_warm_up_begins_with_as_many_steps_as_told():
+    start = MEAN[None]
+    chains = draw(gaussian, COVARIANCE, start, num_samples=10, num_warmup=0, first_num_steps=3)
+    assert chains.step_size == pytest.approx(math.pi / 6)
+    assert chains.num_evaluations == 1 + 3 * 10
+
+
 @pytest.mark.parametrize("broken", ["always accepted", "momentum not counted"])
 def test_a_broken_metropolis_test_would_be_seen(monkeypatch, broken):
     right = sampling._trajectory
