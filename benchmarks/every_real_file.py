@@ -26,6 +26,7 @@ import torch
 from astropy.io import fits
 from astropy.table import Table
 
+from astrorim import __version__
 from astrorim.cli.main import main as astrorim
 from astrorim.plugins import load_plugins
 
@@ -119,6 +120,7 @@ def main() -> None:
         args.output_dir / "every_file.ecsv", format="ascii.ecsv", overwrite=True
     )
     (args.output_dir / "every_file.txt").write_text(_text(rows), encoding="utf-8")
+    (args.output_dir / "every_file.inc").write_text(_page(rows), encoding="utf-8")
     print(_text(rows))
 
 
@@ -276,6 +278,58 @@ def _text(rows: list[dict[str, Any]]) -> str:
         words += [row[key] for key in says if row.get(key)]
         lines.append("; ".join(words))
     return "\n".join(lines) + "\n"
+
+
+def _page(rows: list[dict[str, Any]]) -> str:
+    """The images, and the reasons of the refusals, as reStructuredText."""
+    number = sum(row["prepare"] == "refused" for row in rows)
+    beside = sum(row["prepare"].startswith("goes with") for row in rows)
+    summary = (
+        f"Written on {time.strftime('%Y-%m-%d')} by AstroRIM {__version__} with "
+        f"``benchmarks/every_real_file.py``, one thread. Of {len(rows)} images and other "
+        f"files {number} are refused and {beside} go with an image beside them."
+    )
+    lines = [
+        summary,
+        "",
+        ".. list-table::",
+        "   :header-rows: 1",
+        "",
+    ]
+    heads = (
+        "image", "Einstein radius", "Einstein mass, :math:`10^{11} M_\\odot`", "arc chi-square",
+        "seconds", "flags",
+    )  # fmt: skip
+    images = [row for row in rows if "theta_E" in row]
+    cells = [heads, *(_cells(row) for row in images)]
+    for row in cells:
+        lines += [f"   {'*' if k == 0 else ' '} - {cell}" for k, cell in enumerate(row)]
+    lines += ["", "Refused:", ""]
+    lines += [
+        f"* ``{row['file']}``: {row['prepare_says'].partition(': ')[2].replace('*', '')}"
+        for row in rows
+        if row["prepare"] == "refused" and not row["file"].endswith("psf.fits")
+    ]
+    stamps = sum(row["file"].endswith("psf.fits") for row in rows)
+    lines.append(f"* {stamps} stamps of PSFs, given as an image: each is said to be one.")
+    return "\n".join(lines) + "\n"
+
+
+def _cells(row: dict[str, Any]) -> tuple[str, ...]:
+    error = 0.5 * (row["theta_E_upper"] - row["theta_E_lower"])
+    mass = ""
+    if row.get("einstein_mass") is not None:
+        spread = 0.5 * (row["einstein_mass_upper"] - row["einstein_mass_lower"])
+        mass = f"{row['einstein_mass'] / 1e11:.3f} ± {spread / 1e11:.3f}"
+    arc = row["arc_reduced_chi2"]
+    return (
+        f"``{row['file']}``",
+        f'{row["theta_E"]:.4f} ± {error:.4f}"',
+        mass,
+        f"{arc:.2f}" if np.isfinite(arc) else "",
+        f"{row['seconds']:.0f}",
+        row["flags"],
+    )
 
 
 if __name__ == "__main__":

@@ -286,7 +286,7 @@ class LensFit:
         if light:
             model = self.light_model
             core = model.light_core(values)
-            scene = _along(lambda v: model.light_scene(v, core), values, light)[:, 0]
+            scene = _along(lambda v: model.light_scene(v, core, values), values, light)[:, 0]
             images.append(model.observe(scene, model.sampling))
         return self.whitened(torch.cat(images)).mT
 

@@ -118,7 +118,10 @@ def solve_on_other_pixels(
     places, covariances = [], []
     for _ in range(number):
         frames = other_frames(state.source_frames, generator)
-        moved = evaluate(other, state.values, frames, state.inversion.strength)
+        inversion = state.inversion
+        moved = evaluate(
+            other, state.values, frames, inversion.strength, passive=inversion.free
+        )
         place, covariance = newton_step(other, moved)
         places.append(place)
         covariances.append(covariance)

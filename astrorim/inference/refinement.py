@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = [
     "RefinementOptions",
     "RefinementState",
+    "at_mean",
     "evaluate",
     "newton_step",
     "parameter_prior",
@@ -283,6 +284,33 @@ def refine(
         state = at(state.values, state.inversion.free)
     _, _, curvature = _expansion(fit, state, space)
     return replace(state, covariance=space.inverse(curvature), steps=steps)
+
+
+@torch.no_grad()
+def at_mean(fit: LensFit, state: RefinementState, samples: Tensor) -> RefinementState:
+    """Solve source and amplitudes anew at the mean of samples.
+
+    Parameters
+    ----------
+    fit : LensFit
+        Image and models.
+    state : RefinementState
+        A solution, whose pixels and strength of the source's prior are kept.
+    samples : Tensor, (S, P)
+        Parameters around it.
+
+    Returns
+    -------
+    RefinementState
+        At the mean of the non-linear parameters in their step coordinates.
+    """
+    columns = fit.nonlinear
+    positive = is_positive([fit.model.system.parameters[i] for i in columns], state.values)
+    mean = to_coordinates(samples[:, columns].double(), positive).mean(dim=0)
+    values = state.values.clone()
+    values[0, columns] = from_coordinates(mean, positive).to(values)
+    inversion = state.inversion
+    return evaluate(fit, values, state.frames, inversion.strength, passive=inversion.free)
 
 
 @torch.no_grad()

@@ -14,6 +14,7 @@ from astrorim.inference.lens_search import SearchOptions, fit_lens
 from astrorim.inference.light_fit import light_on_frame
 from astrorim.inference.model_evidence import log_model_evidence, source_log_bayes_factor
 from astrorim.inference.pixel_choices import solve_on_other_pixels
+from astrorim.inference.refinement import at_mean
 from astrorim.inference.unlensed import lensing_odds
 from astrorim.lensing.forward import ForwardModel
 from astrorim.lensing.system import LIGHT_PREFIX, LensSystem
@@ -157,7 +158,10 @@ class LensRefiner:
         sky, correlation = _sky(observation), None
         if self.noise_correlation == "sky":
             correlation = measure_sky(observation, max_lag=_CORRELATED).correlation
-        fit, state = fit_lens(model, used, values, self.options, correlation)
+        fit, best = fit_lens(model, used, values, self.options, correlation)
+        samples, drawn = self._samples(fit, best, torch.Generator().manual_seed(seed))
+        # The best fit on one choice of the source's pixels may be far from that on others.
+        state = at_mean(fit, best, samples)
         fitted = _on_frame(fit.used, used)
         traced = model.changed(supersampling=fit.model.supersampling)
         operator = traced.source_operator(state.values, state.source_frames)
@@ -167,8 +171,7 @@ class LensRefiner:
         source = torch.where(seen, fit.source(state.inversion), 0.0)
         arcs = operator.apply(source)
         point = light_on_frame(model, used, state.values, arcs, fitted)
-        samples, drawn = self._samples(fit, state, torch.Generator().manual_seed(seed))
-        odds = lensing_odds(fit, state)
+        odds = lensing_odds(fit, best)
         flux = batch.unit_flux[0]
         return build_reconstruction(
             self.system,
@@ -185,14 +188,14 @@ class LensRefiner:
             },
             provenance=self._provenance(seed)
             | {
-                "log_evidence": log_model_evidence(fit, state),
-                SOURCE_ODDS: source_log_bayes_factor(fit, state),
+                "log_evidence": log_model_evidence(fit, best),
+                SOURCE_ODDS: source_log_bayes_factor(fit, best),
                 LENSING_ODDS: odds.log_bayes_factor,
                 "unlensed_stars": odds.num_stars,
-                PREDICTED_SHARE: predicted_share(fit, state),
+                PREDICTED_SHARE: predicted_share(fit, best),
                 "start": "blind" if start is None else "given",
                 "posterior": drawn,
-                "notes": list(state.notes),
+                "notes": list(best.notes),
             },
             sky=sky,
             supersampling=fit.model.supersampling,

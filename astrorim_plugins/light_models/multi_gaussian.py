@@ -13,7 +13,7 @@ product average of the axes, as everywhere in AstroRIM.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import astropy.units as u
 import torch
@@ -151,10 +151,8 @@ class MultiGaussian(LightModel):
         Tensor, (B, H, W), flux per arcsec^2
         """
         square = _radius_square(x, y, params)
-        brightness = torch.zeros_like(square)
-        for name, factor in zip(self.linear_names, self._factors(), strict=True):
-            brightness = brightness + params[name] * _floored_exp(square * factor)
-        return brightness
+        amplitudes = torch.stack([params[name] for name in self.linear_names])
+        return _GaussianSum.apply(square, amplitudes, tuple(self._factors()))
 
     def total_flux(self, params: Mapping[str, Tensor]) -> Tensor:
         r"""Flux :math:`\sum_k 2 \pi \sigma_k^2 a_k`, Cappellari (2002), eq. 10.
@@ -184,6 +182,56 @@ def _radius_square(x: Tensor, y: Tensor, params: Mapping[str, Tensor]) -> Tensor
     e1, e2, square = bounded_ellipticity(params["e1"], params["e2"])
     X, Y = elliptical_coordinates(x - params["x0"], y - params["y0"], e1, e2)
     return (X * X + Y * Y) / (1 - square)
+
+
+class _GaussianSum(torch.autograd.Function):
+    r"""Sum :math:`\sum_k a_k e^{c_k s}`, whose slope in s is another such sum.
+
+    Differentiated term by term, every parameter's derivative would be a sum over all terms.
+    """
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(square: Tensor, amplitudes: Tensor, factors: tuple[float, ...]) -> Tensor:
+        """Squares (B, H, W), amplitudes (K, B, 1, 1), K factors c."""
+        total = torch.zeros_like(square)
+        for amplitude, factor in zip(amplitudes, factors, strict=True):
+            total = total + amplitude * _floored_exp(square * factor)
+        return total
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:  # noqa: ARG004
+        square, amplitudes, ctx.factors = inputs
+        ctx.save_for_backward(square, amplitudes)
+        ctx.save_for_forward(square, amplitudes)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
+        square, amplitudes = ctx.saved_tensors
+        by_square = by_amplitudes = None
+        if ctx.needs_input_grad[0]:
+            by_square = grad * _slope(square, amplitudes, ctx.factors)
+        if ctx.needs_input_grad[1]:
+            parts = (grad * _floored_exp(square * factor) for factor in ctx.factors)
+            shape = amplitudes.shape[1:]
+            by_amplitudes = torch.stack([part.sum_to_size(shape) for part in parts])
+        return by_square, by_amplitudes, None
+
+    @staticmethod
+    def jvp(ctx: Any, d_square: Tensor | None, d_amplitudes: Tensor | None, _: None) -> Tensor:
+        square, amplitudes = ctx.saved_tensors
+        tangent = torch.zeros_like(square)
+        if d_square is not None:
+            tangent = d_square * _slope(square, amplitudes, ctx.factors)
+        if d_amplitudes is not None:
+            tangent = tangent + _GaussianSum.apply(square, d_amplitudes, ctx.factors)
+        return tangent
+
+
+def _slope(square: Tensor, amplitudes: Tensor, factors: tuple[float, ...]) -> Tensor:
+    weights = amplitudes.new_tensor(factors).view(-1, *(1,) * (amplitudes.dim() - 1))
+    return _GaussianSum.apply(square, amplitudes * weights, factors)
 
 
 def _floored_exp(exponent: Tensor) -> Tensor:

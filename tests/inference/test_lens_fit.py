@@ -101,6 +101,23 @@ def test_jacobian_is_that_of_finite_differences(system, frames):
         )
 
 
+def test_slope_of_the_misfit_is_that_of_the_jacobian(system, frames):
+    """By reverse differentiation, of all non-linear parameters, light included."""
+    model = _model(system, 1)
+    fit = LensFit(model, torch.ones(21, 23, dtype=torch.bool), SIZE)
+    inversion = fit.problem(VALUES, frames).invert(1e-2)
+    jacobian = fit.jacobian(VALUES, frames, inversion)
+    slope = fit.misfit_slope(VALUES, frames, inversion)
+    expected = -jacobian.mT @ inversion.residual
+    assert float(expected.abs().min()) > 0
+    torch.testing.assert_close(slope, expected.double(), rtol=1e-9, atol=1e-9)
+    dark = LensFit(model, torch.ones(21, 23, dtype=torch.bool), 0)
+    inversion = dark.problem(VALUES, None).invert(1.0)
+    slope = dark.misfit_slope(VALUES, None, inversion)
+    assert bool((slope[: system.num_lens] == 0).all())
+    assert float(slope[system.num_lens :].abs().max()) > 0
+
+
 def test_too_few_pixels_are_refused(system):
     model = _model(system, 1)
     with pytest.raises(ValueError, match="more pixels than parameters, got 0 unmasked"):

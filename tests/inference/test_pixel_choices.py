@@ -12,7 +12,7 @@ from astrorim.inference.pixel_choices import (
     other_frames,
     solve_on_other_pixels,
 )
-from astrorim.inference.refinement import RefinementOptions, refine
+from astrorim.inference.refinement import RefinementOptions, at_mean, refine
 from astrorim.inference.source_pixels import expected_like, frames_of_source
 
 
@@ -60,6 +60,20 @@ def test_solutions_agree_within_their_errors(solved):
     assert bool(((choices.places[:, column] - solution).abs() < 2 * error).all())
     expected = state.covariance[column, column].sqrt().expand(5)
     torch.testing.assert_close(error, expected, rtol=0.2, atol=0)
+
+
+def test_the_mean_of_samples_is_solved_anew(solved):
+    """In step coordinates, on the solution's own pixels; hardly worse than the best fit."""
+    fit, state = solved
+    choices = solve_on_other_pixels(fit, state, _generator(), 4)
+    samples = laplace_samples(fit, state, 400, _generator(), choices)
+    middle = at_mean(fit, state, samples)
+    place = fit.model.system.parameters.index_of("theta_E")
+    theta_e = float(samples[:, place].log().mean().exp())
+    assert float(middle.values[0, place]) == pytest.approx(theta_e, rel=1e-5)
+    assert middle.frames is state.frames
+    assert middle.inversion.strength == state.inversion.strength
+    assert 0 <= middle.objective - state.objective < len(fit.nonlinear)
 
 
 def test_one_choice_has_no_scatter(solved):
