@@ -172,6 +172,11 @@ class LensFit:
         x, y = (place[frame][self.used] for place in self.model.positions(1))
         return x, y
 
+    @property
+    def log_whitening(self) -> float:
+        """What ln of a density of whitened data lacks to be one of the data; 0 without."""
+        return 0.0 if self._whitening is None else self._whitening.log_determinant
+
     def whitened_residual(self, images: Tensor) -> Tensor:
         """Data minus model images (..., H, W), in units of the noise, on the fitted pixels."""
         return self._data - self.whitened(images)

@@ -10,7 +10,8 @@ the inverse curvature of half the objective,
 
 to second order (MacKay 2003, *Information Theory, Inference, and Learning Algorithms*,
 chapter 27), :math:`p(d | \theta)` the evidence of `~astrorim.inference.inversion`. Models of
-the same pixels, of lens, light or source, are compared by its differences.
+the same pixels, of lens, light, source or the noise's correlation, are compared by its
+differences.
 """
 
 from __future__ import annotations
@@ -57,7 +58,8 @@ def log_model_evidence(fit: LensFit, state: RefinementState) -> float:
     _, precision = parameter_prior(parameters, positive, state.values, fit.known)
     volume = _log_volume(state.covariance, precision)
     penalty = state.objective - state.inversion.objective
-    return state.inversion.log_evidence - 0.5 * penalty + 0.5 * volume
+    density = state.inversion.log_evidence + fit.log_whitening
+    return density - 0.5 * penalty + 0.5 * volume
 
 
 def lens_occam_factor(fit: LensFit, state: RefinementState) -> float:

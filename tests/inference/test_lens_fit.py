@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -197,6 +198,32 @@ def test_correlated_noise_enters_as_its_covariance(system, frames):
     )  # fmt: skip
     expected = design.mT @ torch.linalg.solve(covariance, plain.data)
     torch.testing.assert_close(problem.projected / scale, expected / scale, rtol=0, atol=0.05)
+
+
+def test_evidence_of_correlated_noise_is_a_density_of_the_data(system, frames):
+    """With the whitening's volume, the Gaussian of noise and source together."""
+    model = _model(system, 1)
+    used = torch.rand(21, 23, generator=torch.Generator().manual_seed(2)) > 0.3
+    correlation = np.array([[0.0, 0.2, 0.0], [0.25, 1.0, 0.25], [0.0, 0.2, 0.0]])
+    plain = LensFit(model, used, SIZE)
+    fit = LensFit(model, used, SIZE, correlation=correlation)
+    problem = plain.problem(VALUES, frames)
+    solution = fit.problem(VALUES, frames).invert(1e-2)
+    row, column = np.nonzero(used.numpy())
+    lags = row[:, None] - row, column[:, None] - column
+    covariance = torch.from_numpy(proper_correlation(correlation)[lags])
+    design = problem.design @ torch.eye(problem.design.shape[1]).double()
+    prior = solution.problem.prior_precision(1e-2)
+    covariance = covariance + design @ torch.linalg.solve(prior, design.mT)
+    data = problem.data.double()
+    dense = -0.5 * float(
+        data @ torch.linalg.solve(covariance, data)
+        + torch.linalg.slogdet(covariance)[1]
+        + len(data) * math.log(2 * math.pi)
+    )
+    assert abs(fit.log_whitening) > 5
+    assert solution.log_evidence + fit.log_whitening == pytest.approx(dense, abs=0.5)
+    assert plain.log_whitening == 0
 
 
 def test_changed_fits_keep_what_is_not_named(system):
