@@ -1,7 +1,8 @@
 r"""Judge the shipped networks on lenses of every simulator, for the documentation.
 
 Run from the top of the checkout; lenses that ``--folder`` holds are not done again, and the
-tables are written after each round over the simulators, with as many lenses as there are::
+tables have as many as every simulator has when it ends. With ``--minutes 0`` they are written
+anew and nothing is judged::
 
     python benchmarks/evaluate_simulators.py --number 30 --oracle-every 3 \
         --folder runs/evaluation --output docs/results
@@ -17,6 +18,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from astrorim import __version__
 from astrorim.cli.evaluation_report import report
 from astrorim.inference.evaluated_methods import rim_methods
@@ -25,10 +28,15 @@ from astrorim.inference.oracle import OracleOptions
 from astrorim.inference.rows_checkpoint import RowsCheckpoint
 from astrorim.interchange import truth_of
 from astrorim.plugins import load_plugins
-from astrorim.results.evaluation_table import rows_table
+from astrorim.results.evaluation_table import rows_table, summary_table
 from astrorim.rim import RIMReconstructor
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from astropy.table import Table
+
+    from astrorim.inference.evaluated_methods import Method
     from astrorim.interfaces import Simulator
 
 _SIMULATORS = (
@@ -39,6 +47,20 @@ _SIMULATORS = (
     "expanded",
     "multi-instrument",
 )
+
+_INFERRED = "RIM, lens inferred"
+_OUTSIDE = "outside-training"
+_SHOWN = {
+    "source error, lens known": ("source_error", "RIM, lens known"),
+    "over the oracle's": ("oracle_ratio", "RIM, lens known"),
+    "source error, lens inferred": ("source_error", _INFERRED),
+    "over the oracle's, lens inferred": ("oracle_ratio", _INFERRED),
+    "error of the effective radius, encoder alone": ("effective_radius_error", "encoder alone"),
+    "error of the effective radius, lens inferred": ("effective_radius_error", _INFERRED),
+    "catastrophic": ("catastrophic", _INFERRED),
+    "of these flagged": ("catastrophic_flagged", _INFERRED),
+    "of the others flagged": ("good_flagged", _INFERRED),
+}
 
 
 def main() -> None:
@@ -64,39 +86,106 @@ def main() -> None:
     kept = {
         s.name: RowsCheckpoint(args.folder / f"{s.name}.jsonl", settings) for s in simulators
     }
+    number = 0
     ends = time.monotonic() + 60 * args.minutes
     for index in range(args.number):
         for simulator in simulators:
-            checkpoint = kept[simulator.name]
-            if str(index) in checkpoint.rows:
-                continue
-            if time.monotonic() > ends:
-                return
-            truth = truth_of(simulator.simulate(1, seed=FIRST_EVALUATION_SEED, start=index), 0)
-            oracle = None if index % args.oracle_every else OracleOptions()
-            checkpoint.add(str(index), evaluate_lens(truth, methods, oracle=oracle))
-        for simulator in simulators:
-            _write(args, simulator, kept[simulator.name], settings)
-
-
-def _write(
-    args: argparse.Namespace,
-    simulator: Simulator,
-    checkpoint: RowsCheckpoint,
-    settings: dict[str, Any],
-) -> None:
-    """Write the rows and the page of what is there."""
-    number = len(checkpoint.rows)
-    rows = [row for own in checkpoint.rows.values() for row in own]
-    table = rows_table(rows, {"simulator": simulator.name, "number": number, **settings})
+            rows = kept[simulator.name]
+            if str(index) not in rows.rows and time.monotonic() < ends:
+                rows.add(str(index), _judge(simulator, index, methods, args.oracle_every))
+        if all(str(index) in rows.rows for rows in kept.values()):
+            number = index + 1
+    if not number:
+        parser.error("--minutes are too few for one lens of each simulator")
+    tables = [_table(s, kept[s.name].rows, number, settings) for s in simulators]
     args.output.mkdir(parents=True, exist_ok=True)
-    page = args.output / f"{simulator.name}.rst"
+    for table in tables:
+        _write(table, args)
+    (args.output / "overview.inc").write_text(_overview(tables), encoding="utf-8")
+
+
+def _judge(
+    simulator: Simulator, index: int, methods: Mapping[str, Method], oracle_every: int
+) -> list[dict[str, Any]]:
+    """Rows of one lens."""
+    truth = truth_of(simulator.simulate(1, seed=FIRST_EVALUATION_SEED, start=index), 0)
+    oracle = None if index % oracle_every else OracleOptions()
+    return evaluate_lens(truth, methods, oracle=oracle)
+
+
+def _table(
+    simulator: Simulator,
+    rows: Mapping[str, list[dict[str, Any]]],
+    number: int,
+    settings: Mapping[str, Any],
+) -> Table:
+    """Rows of the lenses that every simulator has."""
+    kept = [row for index in range(number) for row in rows[str(index)]]
+    return rows_table(kept, {"simulator": simulator.name, "number": number, **settings})
+
+
+def _write(table: Table, args: argparse.Namespace) -> None:
+    """Write the rows and the page of one simulator."""
+    page = args.output / f"{table.meta['simulator']}.rst"
     table.write(page.with_suffix(".ecsv"), format="ascii.ecsv", overwrite=True)
-    command = (
-        f"python benchmarks/evaluate_simulators.py --number {number} "
-        f"--oracle-every {args.oracle_every}"
+    text = report(
+        table,
+        f"python benchmarks/evaluate_simulators.py --number {table.meta['number']} "
+        f"--oracle-every {args.oracle_every} --folder DIR --output docs/results",
     )
-    page.write_text(report(table, command), encoding="utf-8")
+    note = (
+        "The oracle inversion, ``oracle ratio`` and ``bound ratio`` are of one lens in "
+        f"{args.oracle_every}.\n"
+    )
+    page.write_text(f"{text}\n{note}", encoding="utf-8")
+
+
+def _overview(tables: Sequence[Table]) -> str:
+    """One row for each simulator."""
+    number = tables[0].meta["number"]
+    lines = [
+        f"{number} lenses of each simulator; medians with the 10th and 90th percentile.",
+        "",
+        ".. list-table::",
+        "   :header-rows: 1",
+        "",
+    ]
+    summaries = [summary_table(table) for table in tables]
+    for position, name in enumerate(["simulator", *_SHOWN]):
+        lines.append(f"   {'*' if position == 0 else ' '} - {name}")
+    for summary in summaries:
+        measures = list(summary["measure"])
+        lines.append(f"   * - :doc:`/results/{summary.meta['simulator']}`")
+        for measure, method in _SHOWN.values():
+            cell = summary[method][measures.index(measure)]
+            lines.append(f"     - {cell.split(', bias')[0]}")
+    lines += [
+        "",
+        "Of these, lens inferred, so many carry the flag ``outside-training``:",
+        "",
+        ".. list-table::",
+        "   :header-rows: 1",
+        "",
+        "   * - simulator",
+        "     - all",
+        "     - effective radius off by over a tenth",
+        "     - the others",
+    ]
+    for table in tables:
+        lines.append(f"   * - :doc:`/results/{table.meta['simulator']}`")
+        lines += [f"     - {share}" for share in _outside(table)]
+    return "\n".join(lines) + "\n"
+
+
+def _outside(table: Table) -> list[str]:
+    """Lenses that are flagged as unlike the training, in all and by whether they are wrong."""
+    done = table[(table["method"] == _INFERRED) & (table["failed"] == 0)]
+    flagged = np.array([_OUTSIDE in flags.split() for flags in done["flags"]])
+    wrong = np.asarray(done["effective_radius_beyond"]) == 1
+    return [
+        f"{int(flagged[chosen].sum())} of {int(chosen.sum())}"
+        for chosen in (np.ones_like(wrong), wrong, ~wrong)
+    ]
 
 
 if __name__ == "__main__":

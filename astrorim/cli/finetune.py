@@ -38,8 +38,8 @@ def add_parser(commands: Subparsers) -> None:
         examples=(
             "  astrorim finetune unet-gru --simulators foundation small-lens \\\n"
             "      --output-dir runs/finer\n"
-            "  astrorim finetune flow-encoder --checkpoint runs/encoder/weights.safetensors \\\n"
-            "      --data-dir shards --output-dir runs/finer --minutes 30"
+            "  astrorim finetune flow-encoder --checkpoint runs/encoder/weights.safetensors"
+            " \\\n      --data-dir shards --output-dir runs/finer --minutes 30"
         ),
     )
     parser.add_argument(

@@ -14,6 +14,7 @@ from astrorim.exceptions import CheckpointError, ObservationError
 from astrorim.lensing.forward import ForwardModel
 from astrorim.lensing.system import LensSystem
 from astrorim.plugins import load_plugins
+from astrorim.results.quality import ENCODER_DISAGREEMENT, TRAINING_DISTANCE
 from astrorim.rim.checkpoint import Checkpoint, load_checkpoint
 from astrorim.rim.codec import ParameterCodec
 from astrorim.rim.joint import JointOptions, JointResult, infer_jointly
@@ -29,6 +30,7 @@ from astrorim.rim.parameter_step import from_coordinates, is_positive, to_coordi
 from astrorim.rim.start import Start, encoder_samples, encoder_start, known_start
 from astrorim.rim.symmetries import inverse_symmetry
 from astrorim.rim.tensors import batch_observations
+from astrorim.rim.training_range import encoder_disagreement, training_distance
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -266,6 +268,7 @@ class RIMReconstructor:
             start,
             options,
         )
+        unlike = self._unlike(outcome, start, data) if known is None else [{}] * len(names)
         samples = turn_samples(
             self._samples(outcome, generator, held=known is not None),
             names_of,
@@ -275,9 +278,29 @@ class RIMReconstructor:
         provenance = self._provenance(options, seed)
         return [
             self._result(
-                i, name, observation, batch.unit_flux[i], outcome, samples[:, i], provenance
+                i,
+                name,
+                observation,
+                batch.unit_flux[i],
+                outcome,
+                samples[:, i],
+                provenance | unlike[i],
             )
             for i, (name, observation) in enumerate(zip(names, observations, strict=True))
+        ]
+
+    def _unlike(
+        self, outcome: JointResult, start: Start, data: ImageData
+    ) -> list[dict[str, float]]:
+        """How unlike the training population each lens is, where that can be told."""
+        values = outcome.values
+        measured = {
+            ENCODER_DISAGREEMENT: encoder_disagreement(values, start, self.system, self._codec),
+            TRAINING_DISTANCE: training_distance(values, data, self.system, self._codec),
+        }
+        return [
+            {key: float(v[i]) for key, v in measured.items() if bool(v[i].isfinite())}
+            for i in range(len(values))
         ]
 
     def _symmetries(self, data: ImageData) -> list[int]:
