@@ -50,6 +50,27 @@ _SIMULATORS = (
 
 _INFERRED = "RIM, lens inferred"
 _OUTSIDE = "outside-training"
+_ONE_CAMERA = ("foundation", "enhanced", "small-lens", "realistic")
+_SOUGHT = (
+    (
+        "source error over the oracle's, lens known",
+        ("oracle_ratio", "RIM, lens known"),
+        dict.fromkeys(_ONE_CAMERA, 0.6),
+    ),
+    (
+        "source error over the oracle's, lens inferred",
+        ("oracle_ratio", _INFERRED),
+        dict.fromkeys(_ONE_CAMERA, 1.0),
+    ),
+    (
+        "error of the effective radius, lens inferred",
+        ("effective_radius_error", _INFERRED),
+        {"foundation": 0.01, "enhanced": 0.01, "small-lens": 0.04, "realistic": 0.04},
+    ),
+)
+"""What the networks were meant to reach: measure, method, and the largest median for each
+simulator."""
+
 _SHOWN = {
     "source error, lens known": ("source_error", "RIM, lens known"),
     "over the oracle's": ("oracle_ratio", "RIM, lens known"),
@@ -142,9 +163,13 @@ def _write(table: Table, args: argparse.Namespace) -> None:
 
 def _overview(tables: Sequence[Table]) -> str:
     """One row for each simulator."""
-    number = tables[0].meta["number"]
+    number, every = tables[0].meta["number"], tables[0].meta["oracle_every"]
+    made = (
+        f"{number} lenses of each simulator, what is over the oracle's of one in {every}; "
+        "medians with the 10th and 90th percentile."
+    )
     lines = [
-        f"{number} lenses of each simulator; medians with the 10th and 90th percentile.",
+        made,
         "",
         ".. list-table::",
         "   :header-rows: 1",
@@ -157,7 +182,8 @@ def _overview(tables: Sequence[Table]) -> str:
         measures = list(summary["measure"])
         lines.append(f"   * - :doc:`/results/{summary.meta['simulator']}`")
         for measure, method in _SHOWN.values():
-            cell = summary[method][measures.index(measure)]
+            # Where every lens is catastrophic there is nothing to say about the others.
+            cell = summary[method][measures.index(measure)] if measure in measures else ""
             lines.append(f"     - {cell.split(', bias')[0]}")
     lines += [
         "",
@@ -174,6 +200,22 @@ def _overview(tables: Sequence[Table]) -> str:
     for table in tables:
         lines.append(f"   * - :doc:`/results/{table.meta['simulator']}`")
         lines += [f"     - {share}" for share in _outside(table)]
+    lines += [
+        "",
+        "What the networks were meant to reach, as medians, and what they do:",
+        "",
+        ".. list-table::",
+        "   :header-rows: 1",
+        "",
+        "   * - median",
+        *(f"     - {name}" for name in _ONE_CAMERA),
+    ]
+    by_name = {table.meta["simulator"]: table for table in tables}
+    for measure, column, largest in _SOUGHT:
+        lines.append(f"   * - {measure}")
+        lines += [
+            f"     - {_reached(by_name[name], column, largest[name])}" for name in _ONE_CAMERA
+        ]
     return "\n".join(lines) + "\n"
 
 
@@ -186,6 +228,14 @@ def _outside(table: Table) -> list[str]:
         f"{int(flagged[chosen].sum())} of {int(chosen.sum())}"
         for chosen in (np.ones_like(wrong), wrong, ~wrong)
     ]
+
+
+def _reached(table: Table, column: tuple[str, str], largest: float) -> str:
+    """A median beside what it was to be at most."""
+    measure, method = column
+    median = np.nanmedian(np.abs(table[measure][table["method"] == method]))
+    verdict = "reached" if median <= largest else "missed"
+    return f"{median:.3g}, at most {largest:g}: {verdict}"
 
 
 if __name__ == "__main__":
