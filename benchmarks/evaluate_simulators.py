@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -122,7 +123,8 @@ def main() -> None:
     args.output.mkdir(parents=True, exist_ok=True)
     for table in tables:
         _write(table, args)
-    (args.output / "overview.inc").write_text(_overview(tables), encoding="utf-8")
+    for name, text in (("overview", _overview(tables)), ("outside_training", _outside(tables))):
+        (args.output / f"{name}.inc").write_text(text, encoding="utf-8")
 
 
 def _judge(
@@ -165,8 +167,8 @@ def _overview(tables: Sequence[Table]) -> str:
     """One row for each simulator."""
     number, every = tables[0].meta["number"], tables[0].meta["oracle_every"]
     made = (
-        f"{number} lenses of each simulator, what is over the oracle's of one in {every}; "
-        "medians with the 10th and 90th percentile."
+        f"{_made()}: {number} lenses of each simulator, what is over the oracle's of one in "
+        f"{every}; medians with the 10th and 90th percentile."
     )
     lines = [
         made,
@@ -187,21 +189,6 @@ def _overview(tables: Sequence[Table]) -> str:
             lines.append(f"     - {cell.split(', bias')[0]}")
     lines += [
         "",
-        "Of these, lens inferred, so many carry the flag ``outside-training``:",
-        "",
-        ".. list-table::",
-        "   :header-rows: 1",
-        "",
-        "   * - simulator",
-        "     - all",
-        "     - effective radius off by over a tenth",
-        "     - the others",
-    ]
-    for table in tables:
-        lines.append(f"   * - :doc:`/results/{table.meta['simulator']}`")
-        lines += [f"     - {share}" for share in _outside(table)]
-    lines += [
-        "",
         "What the networks were meant to reach, as medians, and what they do:",
         "",
         ".. list-table::",
@@ -219,15 +206,34 @@ def _overview(tables: Sequence[Table]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _outside(table: Table) -> list[str]:
-    """Lenses that are flagged as unlike the training, in all and by whether they are wrong."""
-    done = table[(table["method"] == _INFERRED) & (table["failed"] == 0)]
-    flagged = np.array([_OUTSIDE in flags.split() for flags in done["flags"]])
-    wrong = np.asarray(done["effective_radius_beyond"]) == 1
-    return [
-        f"{int(flagged[chosen].sum())} of {int(chosen.sum())}"
-        for chosen in (np.ones_like(wrong), wrong, ~wrong)
+def _outside(tables: Sequence[Table]) -> str:
+    """How many are flagged as unlike the training, in all and by whether they are wrong."""
+    number = tables[0].meta["number"]
+    lines = [
+        f"{_made()}: {number} lenses of each simulator, lens inferred.",
+        "",
+        ".. list-table::",
+        "   :header-rows: 1",
+        "",
+        "   * - flagged as ``outside-training``",
+        "     - of all",
+        "     - of those whose effective radius is off by over a tenth",
+        "     - of the others",
     ]
+    for table in tables:
+        done = table[(table["method"] == _INFERRED) & (table["failed"] == 0)]
+        flagged = np.array([_OUTSIDE in flags.split() for flags in done["flags"]])
+        wrong = np.asarray(done["effective_radius_beyond"]) == 1
+        lines.append(f"   * - {table.meta['simulator']}")
+        lines += [
+            f"     - {int(flagged[chosen].sum())} of {int(chosen.sum())}"
+            for chosen in (np.ones_like(wrong), wrong, ~wrong)
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def _made() -> str:
+    return f"Written on {datetime.now(UTC):%Y-%m-%d} by AstroRIM {__version__}"
 
 
 def _reached(table: Table, column: tuple[str, str], largest: float) -> str:
