@@ -87,16 +87,22 @@ class RefinementStage:
         Returns
         -------
         list of Reconstruction
+            With the networks' own flags as ``start_flags`` in the provenance, where they
+            gave the start.
         """
         results = []
         for observation in observations:
-            start = self.start
+            start, known = self.start, {}
             if self.networks is not None:
                 first = self.networks.reconstruct(
                     observation, num_iterations=num_iterations, seed=seed
                 )
                 start = first.lens | {f"light_{k}": v for k, v in first.light.items()}
-            results.append(self.refiner.refine(observation, start=start, seed=seed))
+                # The flags of a start are not those of what was found from there.
+                known = {"start_flags": list(first.flags)}
+            result = self.refiner.refine(observation, start=start, seed=seed)
+            result.provenance |= known
+            results.append(result)
         return results
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from astrorim.rim.training_batches import TrainingBatches
     from astrorim.rim.training_options import TrainingOptions
 
-__all__ = ["add_parser", "run"]
+__all__ = ["add_parser", "add_training_options", "run"]
 
 _SIMULATOR = "foundation"
 _PIXEL_SCALES = (0.04, 0.04)
@@ -69,6 +69,35 @@ def add_parser(commands: Subparsers) -> None:
         "network", metavar="NETWORK",
         help="registered network backend: flow-encoder, unet-gru, conv-gru, or a plugin's",
     )  # fmt: skip
+    add_training_options(parser)
+    parser.add_argument(
+        "--size", action="append", type=_size, default=[], metavar="NAME=NUMBER",
+        help="option of the network's architecture, such as width=48; may be repeated",
+    )  # fmt: skip
+    parser.add_argument(
+        "--start-from", type=Path, metavar="FILE",
+        help="weights to begin with, of the same network and size; fresh ones by default",
+    )  # fmt: skip
+    parser.add_argument(
+        "--num-steps", type=positive_integer, default=6,
+        help="steps of the recurrence (default: 6)",
+    )  # fmt: skip
+
+
+def add_training_options(
+    parser: argparse.ArgumentParser, *, learning_rate: float = 1e-3, minutes: float = 60.0
+) -> None:
+    """Add the options of every training.
+
+    Parameters
+    ----------
+    parser : argparse.ArgumentParser
+        Of the subcommand.
+    learning_rate : float, optional
+        Default of ``--learning-rate``.
+    minutes : float, optional
+        Default of ``--minutes``.
+    """
     parser.add_argument(
         "--simulator", metavar="NAME",
         help=f"what draws the lenses (default: {_SIMULATOR})",
@@ -96,33 +125,21 @@ def add_parser(commands: Subparsers) -> None:
         help="where lenses are simulated and the network is trained (default: cpu)",
     )  # fmt: skip
     parser.add_argument(
-        "--size", action="append", type=_size, default=[], metavar="NAME=NUMBER",
-        help="option of the network's architecture, such as width=48; may be repeated",
-    )  # fmt: skip
-    parser.add_argument(
-        "--start-from", type=Path, metavar="FILE",
-        help="weights to begin with, of the same network and size; fresh ones by default",
-    )  # fmt: skip
-    parser.add_argument(
-        "--num-steps", type=positive_integer, default=6,
-        help="steps of the recurrence (default: 6)",
-    )  # fmt: skip
-    parser.add_argument(
         "--copies", type=positive_integer, default=2,
         help="symmetric copies of a lens, each with noise of its own, that the encoder sees in "
         "a step (default: 2)",
     )  # fmt: skip
     parser.add_argument(
-        "--minutes", type=positive_number, default=60.0,
-        help="time budget, minutes, over all resumed runs (default: 60)",
+        "--minutes", type=positive_number, default=minutes,
+        help=f"time budget, minutes, over all resumed runs (default: {minutes:g})",
     )  # fmt: skip
     parser.add_argument(
         "--batch-size", type=positive_integer, default=16,
         help="lenses simulated for a step (default: 16)",
     )  # fmt: skip
     parser.add_argument(
-        "--learning-rate", "--lr", type=positive_number, default=1e-3, metavar="RATE",
-        help="peak of the schedule (default: 0.001)",
+        "--learning-rate", "--lr", type=positive_number, default=learning_rate,
+        metavar="RATE", help=f"peak of the schedule (default: {learning_rate:g})",
     )  # fmt: skip
     parser.add_argument(
         "--seed", type=natural_number, default=1,

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
+import numpy as np
 import torch
 
 from astrorim.inference.refiner import LensRefiner
@@ -17,7 +18,15 @@ if TYPE_CHECKING:
     from astrorim.results import Reconstruction
     from astrorim.results.lens_truth import LensTruth
 
-__all__ = ["Method", "RIMInferred", "RIMKnown", "Refined", "map_methods", "rim_methods"]
+__all__ = [
+    "EncoderAlone",
+    "Method",
+    "RIMInferred",
+    "RIMKnown",
+    "Refined",
+    "map_methods",
+    "rim_methods",
+]
 
 
 class Method(Protocol):
@@ -71,6 +80,37 @@ class RIMKnown:
         return own.reconstruct(
             truth.observation, num_iterations=self.num_iterations, known=truth.known
         )
+
+
+@dataclass(frozen=True)
+class EncoderAlone:
+    """Medians of the encoder's posterior, with the recurrence's source for them.
+
+    No parameter is touched after the encoder; the intervals are those of its posterior.
+
+    Parameters
+    ----------
+    reconstructor : RIMReconstructor
+        Gives the networks.
+    """
+
+    reconstructor: RIMReconstructor
+
+    def __call__(
+        self, truth: LensTruth, earlier: Mapping[str, Reconstruction]
+    ) -> Reconstruction:
+        """Reconstruct one lens; see `Method`."""
+        del earlier
+        encoder = self.reconstructor.encoder
+        own = RIMReconstructor(
+            encoder, self.reconstructor.recurrence, device=self.reconstructor.device
+        )
+        samples = own.encode(truth.observation, seed=truth.index)
+        medians = {name: float(np.median(chain)) for name, chain in samples.items()}
+        result = own.reconstruct(truth.observation, known=medians)
+        # what was held is not known, which is what the steps' errors are for
+        provenance = result.provenance | {"parameters_known": False}
+        return replace(result, samples=samples, provenance=provenance)
 
 
 @dataclass(frozen=True)
@@ -130,7 +170,7 @@ _INFERRED = "RIM, lens inferred"
 
 
 def rim_methods(reconstructor: RIMReconstructor, num_iterations: int = 10) -> dict[str, Method]:
-    """The networks: before training and after it with the lens known, everything inferred.
+    """The networks: with the lens known before and after training, and with it inferred.
 
     Parameters
     ----------
@@ -146,6 +186,7 @@ def rim_methods(reconstructor: RIMReconstructor, num_iterations: int = 10) -> di
     return {
         "untrained RIM, lens known": RIMKnown(_untrained(reconstructor), num_iterations),
         "RIM, lens known": RIMKnown(reconstructor, num_iterations),
+        "encoder alone": EncoderAlone(reconstructor),
         _INFERRED: RIMInferred(reconstructor, num_iterations),
     }
 

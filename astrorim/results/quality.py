@@ -29,10 +29,12 @@ if TYPE_CHECKING:
     from astrorim.results.reconstruction import Reconstruction
 
 __all__ = [
+    "ENCODER_DISAGREEMENT",
     "FLAG_ADVICE",
     "LENSING_ODDS",
     "PREDICTED_SHARE",
     "SOURCE_ODDS",
+    "TRAINING_DISTANCE",
     "quality_flags",
 ]
 
@@ -44,6 +46,12 @@ LENSING_ODDS = "lensing_log_bayes_factor"
 
 PREDICTED_SHARE = "predicted_share"
 """Where it keeps the share of the arcs that the other images of their source predict."""
+
+ENCODER_DISAGREEMENT = "encoder_disagreement"
+"""Where it keeps how far the image's likelihood moved the lens from the encoder's posterior."""
+
+TRAINING_DISTANCE = "training_distance"
+"""Where it keeps how many deviations of the training population a lens is from its mean."""
 
 FLAG_ADVICE = {
     "arc-misfit": (
@@ -111,6 +119,10 @@ FLAG_ADVICE = {
         "the images do not come from one source: what was taken for an arc is not predicted "
         "by the others, and may be a neighbour or a star, to be masked, or part of the galaxy"
     ),
+    "outside-training": (
+        "the lens is unlike those that the networks were trained on, and their intervals are "
+        "not to be trusted: refine it (--refine map), or use networks trained on such lenses"
+    ),
     "parameter-at-bound": "a parameter stopped at the edge of its range; do not trust it",
     "source-at-edge": (
         "the source reaches the edge of its frame, so a part of it may be missing"
@@ -127,6 +139,8 @@ _LOWEST_SIGNAL = 20.0
 _LEAST_ODDS = 5.0  # ln of the Bayes factor: very strong (Kass & Raftery 1995, JASA 90, 773)
 _LEAST_LENSING_ODDS = 25.0  # the same; what no galaxy of simple shape reached
 _LEAST_PREDICTED = 0.75  # of the arcs' chi-square
+_MOST_DISAGREEMENT = 1.75  # root mean square of what an honest posterior makes one
+_LONGEST_DISTANCE = 3.0  # of the training population's deviations
 _LARGEST_OFFSET = 0.1  # arcsec, or a pixel where that is larger
 
 
@@ -191,6 +205,7 @@ def quality_flags(
             f"expected {expected:.2f})"
         )
     flags.update(_lensing_flags(result))
+    flags.update(_training_flag(result))
     if whole > MISFIT * expected:
         flags["image-misfit"] = (
             f"{FLAG_ADVICE['image-misfit']} (reduced chi-square {whole:.2f}, "
@@ -236,6 +251,20 @@ def _lensing_flags(result: Reconstruction) -> dict[str, str]:
         name: f"{FLAG_ADVICE[name]} ({text.format(value)})"
         for name, key, least, text in judged
         if (value := result.provenance.get(key)) is not None and value < least
+    }
+
+
+def _training_flag(result: Reconstruction) -> dict[str, str]:
+    """Flag of a lens that the networks were not trained for."""
+    moved = result.provenance.get(ENCODER_DISAGREEMENT, 0.0)
+    distance = result.provenance.get(TRAINING_DISTANCE, 0.0)
+    if moved <= _MOST_DISAGREEMENT and distance <= _LONGEST_DISTANCE:
+        return {}
+    return {
+        "outside-training": (
+            f"{FLAG_ADVICE['outside-training']} (moved by {moved:.1f} of the encoder's "
+            f"deviations, {distance:.1f} deviations from the training population's mean)"
+        )
     }
 
 

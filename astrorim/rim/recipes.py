@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from astrorim.exceptions import CheckpointError
 from astrorim.interfaces import Simulator
 from astrorim.lensing.system import LensSystem
 from astrorim.plugins.lens_models import parse_composite
@@ -132,6 +133,11 @@ def make_trainer(
         If the lenses are of several kinds that have no model in common.
     """
     backend = plugins.networks.create(network)
+    if start_from is not None and start_from.backend != backend.name:
+        raise CheckpointError(
+            f"weights to start from must be of {backend.name!r}, got those of "
+            f"{start_from.backend!r}; name that network"
+        )
     sizes = dict(start_from.architecture if start_from is not None else {})
     sizes |= architecture or {}
     if isinstance(simulator, Simulator):

@@ -14,13 +14,23 @@ from astrorim.exceptions import CheckpointError, ObservationError
 from astrorim.lensing.forward import ForwardModel
 from astrorim.lensing.system import LensSystem
 from astrorim.plugins import load_plugins
+from astrorim.results.quality import ENCODER_DISAGREEMENT, TRAINING_DISTANCE
 from astrorim.rim.checkpoint import Checkpoint, load_checkpoint
 from astrorim.rim.codec import ParameterCodec
 from astrorim.rim.joint import JointOptions, JointResult, infer_jointly
+from astrorim.rim.orientation import (
+    canonical_symmetries,
+    is_covariant,
+    turn_data,
+    turn_result,
+    turn_samples,
+)
 from astrorim.rim.outcome import as_numpy, build_reconstruction
 from astrorim.rim.parameter_step import from_coordinates, is_positive, to_coordinates
-from astrorim.rim.start import Start, encoder_start, known_start
+from astrorim.rim.start import Start, encoder_samples, encoder_start, known_start
+from astrorim.rim.symmetries import inverse_symmetry
 from astrorim.rim.tensors import batch_observations
+from astrorim.rim.training_range import encoder_disagreement, training_distance
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -100,6 +110,7 @@ class RIMReconstructor:
             plugins.lens_models.resolve(self.lens_model),
             plugins.light_models.resolve(self.light_model),
         )
+        self._turns = is_covariant(self.system) and is_covariant(self._trained)
         self._codec = ParameterCodec(
             self._trained.parameters, encoder.settings["mean"], encoder.settings["std"]
         )
@@ -243,29 +254,97 @@ class RIMReconstructor:
             num_steps=settings["num_steps"],
             fixed=known is not None,
         )
-        model = ForwardModel(self.system, batch.data)
+        names_of = self.system.parameters.names
+        turns = self._symmetries(batch.data)
+        data = turn_data(batch.data, turns)
+        model = ForwardModel(self.system, data)
         generator = torch.Generator().manual_seed(seed)
-        start = self.start(batch.data, generator)
+        start = self.start(data, generator)
         if known is not None:
-            start = known_start(start, self.system, known, batch.unit_flux)
+            start = known_start(start, self.system, known, batch.unit_flux, turns)
         outcome = infer_jointly(
             self.recurrence.network,
             model,
             start,
             options,
         )
-        samples = self._samples(outcome, generator, held=known is not None)
+        unlike = self._unlike(outcome, start, data) if known is None else [{}] * len(names)
+        samples = turn_samples(
+            self._samples(outcome, generator, held=known is not None),
+            names_of,
+            [inverse_symmetry(turn) for turn in turns],
+        )
+        outcome = turn_result(outcome, names_of, turns)
         provenance = self._provenance(options, seed)
         return [
             self._result(
-                i, name, observation, batch.unit_flux[i], outcome, samples[:, i], provenance
+                i,
+                name,
+                observation,
+                batch.unit_flux[i],
+                outcome,
+                samples[:, i],
+                provenance | unlike[i],
             )
             for i, (name, observation) in enumerate(zip(names, observations, strict=True))
         ]
 
+    def _unlike(
+        self, outcome: JointResult, start: Start, data: ImageData
+    ) -> list[dict[str, float]]:
+        """How unlike the training population each lens is, where that can be told."""
+        values = outcome.values
+        measured = {
+            ENCODER_DISAGREEMENT: encoder_disagreement(values, start, self.system, self._codec),
+            TRAINING_DISTANCE: training_distance(values, data, self.system, self._codec),
+        }
+        return [
+            {key: float(v[i]) for key, v in measured.items() if bool(v[i].isfinite())}
+            for i in range(len(values))
+        ]
+
+    def _symmetries(self, data: ImageData) -> list[int]:
+        """How each image is turned before a network sees it."""
+        return canonical_symmetries(data) if self._turns else [0] * len(data)
+
     def start(self, data: ImageData, generator: torch.Generator) -> Start:
         """Where the joint inference of a batch begins, according to the encoder."""
         return encoder_start(self.encoder, self._codec, self.system, data, generator)
+
+    def encode(self, observation: LensObservation, *, seed: int = 0) -> dict[str, np.ndarray]:
+        """Posterior of the encoder alone, before the image is looked at by its likelihood.
+
+        Parameters
+        ----------
+        observation : LensObservation
+            With unit, noise, PSF and pixel scale.
+        seed : int, optional
+            Of the samples.
+
+        Returns
+        -------
+        dict of str to ndarray, (S,), declared units
+            Samples of each of the encoder's parameters; flux in the observation's unit.
+
+        Raises
+        ------
+        ObservationError
+            If the observation lacks what is needed; the message says what to pass.
+        """
+        check_usable(observation)
+        batch = batch_observations([observation], size=_WORKING_FRAME, device=self.device)
+        generator = torch.Generator().manual_seed(seed)
+        turns = self._symmetries(batch.data)
+        turned = turn_data(batch.data, turns)
+        samples = turn_samples(
+            encoder_samples(self.encoder, self._codec, turned, generator),
+            self._trained.parameters.names,
+            [inverse_symmetry(turn) for turn in turns],
+        )[:, 0]
+        return {
+            p.name: as_numpy(samples[:, column], batch.unit_flux[0] if p.linear else 1.0)
+            for column, p in enumerate(self._trained.parameters)
+        }
 
     def _samples(
         self, outcome: JointResult, generator: torch.Generator, *, held: bool

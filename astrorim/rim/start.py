@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -10,6 +10,7 @@ import torch
 
 from astrorim.lensing.system import LIGHT_PREFIX
 from astrorim.rim.features import image_features, psf_features
+from astrorim.rim.orientation import turn_samples
 from astrorim.rim.parameter_step import from_coordinates, is_positive, to_coordinates
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from astrorim.rim.checkpoint import Checkpoint
     from astrorim.rim.codec import ParameterCodec
 
-__all__ = ["Start", "encoder_start", "known_start"]
+__all__ = ["Start", "encoder_samples", "encoder_start", "known_start"]
 
 _NUM_SAMPLES = 256
 _QUANTILES = (0.03, 0.97)  # of theta_E, for the candidates beside the mean
@@ -58,6 +59,49 @@ class Start:
 
 
 @torch.no_grad()
+def encoder_samples(
+    encoder: Checkpoint, codec: ParameterCodec, data: ImageData, generator: torch.Generator
+) -> Tensor:
+    """Samples of the encoder's posterior.
+
+    Parameters
+    ----------
+    encoder : Checkpoint
+        Trained encoder.
+    codec : ParameterCodec
+        Of its parameters.
+    data : ImageData
+        The images.
+    generator : Generator
+        Seeds the samples.
+
+    Returns
+    -------
+    Tensor, (S, B, P), declared units
+        The encoder's own parameters; flux in the units of the data.
+    """
+    settings = encoder.settings
+    features = image_features(data, settings["frame"])
+    psf = psf_features(data, settings["psf_frame"])
+    seed = int(torch.randint(2**31, (1,), generator=generator))
+    draws = []
+    with torch.random.fork_rng(devices=[]):
+        for i in range(len(data)):
+            # The same draws for every lens: its result does not depend on the others.
+            torch.manual_seed(seed)
+            posterior = encoder.network(features[i : i + 1], psf[i : i + 1])
+            draws.append(posterior.sample((_NUM_SAMPLES,)))
+    samples = codec.decode(torch.cat(draws, dim=1).clamp(-6, 6), data)
+    names = codec.parameters
+    # A frame of odd side is half a pixel off the encoder's even one.
+    for axis, letter in ((-1, "x0"), (-2, "y0")):
+        if (data.image.shape[axis] - settings["frame"]) % 2:
+            for key in (letter, LIGHT_PREFIX + letter):
+                samples[..., names.index_of(key)] -= 0.5 * data.pixel_scale
+    return samples
+
+
+@torch.no_grad()
 def encoder_start(
     encoder: Checkpoint,
     codec: ParameterCodec,
@@ -85,24 +129,8 @@ def encoder_start(
     -------
     Start
     """
-    settings = encoder.settings
-    features = image_features(data, settings["frame"])
-    psf = psf_features(data, settings["psf_frame"])
-    seed = int(torch.randint(2**31, (1,), generator=generator))
-    draws = []
-    with torch.random.fork_rng(devices=[]):
-        for i in range(len(data)):
-            # The same draws for every lens: its result does not depend on the others.
-            torch.manual_seed(seed)
-            posterior = encoder.network(features[i : i + 1], psf[i : i + 1])
-            draws.append(posterior.sample((_NUM_SAMPLES,)))
-    samples = codec.decode(torch.cat(draws, dim=1).clamp(-6, 6), data)
+    samples = encoder_samples(encoder, codec, data, generator)
     names = codec.parameters
-    # A frame of odd side is half a pixel off the encoder's even one.
-    for axis, letter in ((-1, "x0"), (-2, "y0")):
-        if (data.image.shape[axis] - settings["frame"]) % 2:
-            for key in (letter, LIGHT_PREFIX + letter):
-                samples[..., names.index_of(key)] -= 0.5 * data.pixel_scale
     positive = is_positive(system.parameters, samples)
     # Beside the mean, a small and a large Einstein radius that the posterior allows, each
     # with the other parameters that go with it.
@@ -135,7 +163,11 @@ def encoder_start(
 
 
 def known_start(
-    start: Start, system: LensSystem, known: Mapping[str, float], unit_flux: list[float]
+    start: Start,
+    system: LensSystem,
+    known: Mapping[str, float],
+    unit_flux: list[float],
+    symmetries: Sequence[int] = (),
 ) -> Start:
     """Put known parameters in the place of the encoder's.
 
@@ -149,6 +181,8 @@ def known_start(
         All parameters by name, in declared units.
     unit_flux : list of float
         What one flux unit of the tensors is in each observation's own unit.
+    symmetries : sequence of int, optional
+        How the image of each lens was turned; the parameters are those before.
 
     Returns
     -------
@@ -175,6 +209,8 @@ def known_start(
         if parameter.linear:
             value = value / values.new_tensor(unit_flux)
         values[:, column] = value
+    if symmetries:
+        values = turn_samples(values, names, symmetries)
     # The source's frame is then chosen from the known lens, not from the encoder's.
     theta_e, centre = start.theta_e, start.centre
     if "theta_E" in names:

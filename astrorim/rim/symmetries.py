@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-__all__ = ["NUM_SYMMETRIES", "transform_image", "transform_values"]
+__all__ = ["NUM_SYMMETRIES", "inverse_symmetry", "transform_image", "transform_values"]
 
 NUM_SYMMETRIES = 8
 """Number of flips and rotations of a square frame."""
@@ -40,6 +40,27 @@ def transform_image(image: Tensor, symmetry: int) -> Tensor:
     if axes:
         image = torch.flip(image, axes)
     return image.transpose(-2, -1) if swap else image
+
+
+def inverse_symmetry(symmetry: int) -> int:
+    """The symmetry that undoes another.
+
+    Parameters
+    ----------
+    symmetry : int
+        As for `transform_image`.
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    ValueError
+        If ``symmetry`` is not 0 to 7.
+    """
+    flip_x, flip_y, swap = _parts(symmetry)
+    return flip_y + 2 * flip_x + 4 if swap else symmetry
 
 
 def transform_values(values: Tensor, names: Sequence[str], symmetry: int) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from types import SimpleNamespace
 
 import pytest
 
@@ -82,6 +83,39 @@ def test_named_weights_give_the_start(monkeypatch):
     asked.clear()
     load_refinement(_options("--start", "blind", rim_model="weights.safetensors"))
     assert asked == []
+
+
+class _Networks:
+    """Find a lens unlike those that they were trained on."""
+
+    def reconstruct(self, observation, *, num_iterations, seed):
+        del observation, num_iterations, seed
+        return SimpleNamespace(
+            lens={"theta_E": 1.2}, light={"x0": 0.1}, flags={"outside-training": "unlike"}
+        )
+
+
+class _Refiner:
+    """Finds nothing to complain of, and keeps where it started."""
+
+    def refine(self, observation, *, start, seed):
+        del observation, seed
+        return SimpleNamespace(provenance={"given": start}, flags={})
+
+
+def test_flags_of_the_start_are_kept_apart_from_those_of_the_result():
+    """That the networks do not know a lens says nothing against its refinement."""
+    stage = RefinementStage(_Refiner(), networks=_Networks())
+    (result,) = stage.reconstruct([object()], num_iterations=10, seed=0)
+    assert result.provenance["given"] == {"theta_E": 1.2, "light_x0": 0.1}
+    assert result.provenance["start_flags"] == ["outside-training"]
+    assert result.flags == {}
+
+
+def test_a_start_of_the_users_own_has_no_flags():
+    stage = RefinementStage(_Refiner(), start={"theta_E": 1.0})
+    (result,) = stage.reconstruct([object()], num_iterations=10, seed=0)
+    assert result.provenance == {"given": {"theta_E": 1.0}}
 
 
 def test_unknown_device_is_refused():

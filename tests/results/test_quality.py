@@ -11,10 +11,12 @@ import pytest
 from astrorim.observation.sky_noise import SkyNoise
 from astrorim.parameters import Parameter
 from astrorim.results.quality import (
+    ENCODER_DISAGREEMENT,
     FLAG_ADVICE,
     LENSING_ODDS,
     PREDICTED_SHARE,
     SOURCE_ODDS,
+    TRAINING_DISTANCE,
     quality_flags,
 )
 
@@ -73,6 +75,19 @@ def test_an_image_that_needs_no_lens_is_flagged(make_reconstruction, key, least,
     assert flag in quality_flags(result)
     result.provenance[key] = -math.inf
     assert quality_flags(result)[flag].startswith(FLAG_ADVICE[flag])
+
+
+@pytest.mark.parametrize(
+    ("key", "limit"), [(ENCODER_DISAGREEMENT, 1.75), (TRAINING_DISTANCE, 3.0)]
+)
+def test_a_lens_unlike_the_training_is_flagged(make_reconstruction, key, limit):
+    result = make_reconstruction()
+    result.provenance |= {ENCODER_DISAGREEMENT: 1.0, TRAINING_DISTANCE: 1.0}
+    assert "outside-training" not in quality_flags(result)
+    result.provenance[key] = 1.01 * limit
+    text = quality_flags(result)["outside-training"]
+    assert text.startswith(FLAG_ADVICE["outside-training"])
+    assert f"{1.01 * limit:.1f}" in text
 
 
 @pytest.mark.parametrize("edge", THETA_E.support)

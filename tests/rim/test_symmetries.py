@@ -6,7 +6,12 @@ import pytest
 import torch
 
 from astrorim.lensing import ForwardModel, SourceFrames
-from astrorim.rim.symmetries import NUM_SYMMETRIES, transform_image, transform_values
+from astrorim.rim.symmetries import (
+    NUM_SYMMETRIES,
+    inverse_symmetry,
+    transform_image,
+    transform_values,
+)
 
 
 @pytest.mark.parametrize("symmetry", range(NUM_SYMMETRIES))
@@ -92,3 +97,18 @@ def test_other_symmetries_are_refused(symmetry):
         transform_image(torch.zeros(2, 2), symmetry)
     with pytest.raises(ValueError, match=f"symmetry must be 0 to 7, got {symmetry}"):
         transform_values(torch.zeros(1, 1), ("x0",), symmetry)
+
+
+@pytest.mark.parametrize("symmetry", range(NUM_SYMMETRIES))
+def test_the_inverse_undoes(values, system, symmetry):
+    names = system.parameters.names
+    there = transform_values(values, names, symmetry)
+    assert torch.equal(transform_values(there, names, inverse_symmetry(symmetry)), values)
+    image = torch.arange(12.0).reshape(3, 4)
+    back = transform_image(transform_image(image, symmetry), inverse_symmetry(symmetry))
+    assert torch.equal(back, image)
+
+
+def test_the_inverse_of_no_symmetry_is_refused():
+    with pytest.raises(ValueError, match="symmetry must be 0 to 7, got 8"):
+        inverse_symmetry(8)
