@@ -29,10 +29,11 @@ def pytest_configure(config):
     # a test run shares its machine: no more threads than asked for, one for each process of
     # several and two for a single one by default
     os.environ.setdefault("MPLBACKEND", "agg")
+    if config.getoption("numprocesses", default=None):
+        os.environ.setdefault("OMP_NUM_THREADS", "1")  # which the processes inherit
     import torch
 
-    threads = 1 if hasattr(config, "workerinput") else min(2, os.cpu_count() or 1)
-    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", threads)))
+    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", min(2, os.cpu_count() or 1))))
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ scatter is measured it is taken off, as the sum over a few multipoles of radial 
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -91,6 +92,57 @@ def _angular(angle: np.ndarray, multipoles: int) -> list[np.ndarray]:
     return functions
 
 
+class _Rings:
+    """The design, ring by ring: between two knots only four splines are not zero.
+
+    Parameters
+    ----------
+    coordinate, angle : ndarray, (N,)
+        Of the pixels.
+    knots : ndarray
+        Of the splines.
+    multipoles : int
+        Highest order.
+    """
+
+    def __init__(
+        self, coordinate: np.ndarray, angle: np.ndarray, knots: np.ndarray, multipoles: int
+    ) -> None:
+        radial = BSpline.design_matrix(coordinate, knots, _ORDER)
+        ring = radial.indices.reshape(-1, _ORDER + 1)[:, 0]
+        self.order = np.argsort(ring, kind="stable")
+        """The pixels, ring after ring; all else is in this order."""
+        self.ring = ring[self.order]
+        local = radial.data.reshape(-1, _ORDER + 1)[self.order]
+        functions = np.stack(_angular(angle[self.order], multipoles), axis=1)
+        design = (functions[:, :, None] * local[:, None, :]).reshape(len(local), -1)
+        self._number = functions.shape[1] * radial.shape[1]
+        first = np.arange(functions.shape[1])[:, None] * radial.shape[1]
+        starts = np.flatnonzero(np.diff(self.ring, prepend=-1))
+        self._parts = [
+            (slice(start, stop), design[start:stop], (first + index).ravel())
+            for start, stop in itertools.pairwise([*starts, len(design)])
+            for index in [self.ring[start] + np.arange(_ORDER + 1)]
+        ]
+
+    def normal_equations(
+        self, weight: np.ndarray, values: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Matrix and right side of weighted least squares."""
+        normal, right = np.zeros((self._number, self._number)), np.zeros(self._number)
+        for pixels, design, columns in self._parts:
+            weighted = design * weight[pixels, None]
+            normal[np.ix_(columns, columns)] += design.T @ weighted
+            right[columns] += weighted.T @ values[pixels]
+        return normal, right
+
+    def model(self, coefficients: np.ndarray) -> np.ndarray:
+        """At each pixel."""
+        return np.concatenate(
+            [design @ coefficients[columns] for _, design, columns in self._parts]
+        )
+
+
 def _ring_scatter(residual: np.ndarray, ring: np.ndarray, number: int) -> np.ndarray:
     """Scatter of the residual in the ring of each pixel: the noise grows to the core."""
     scatter = np.empty(number)
@@ -170,10 +222,9 @@ def fit_smooth_light(
             f"{2 * number} are needed: use a larger cutout or mask less"
         )
     chosen = chosen[:: -(-chosen.size // _MOST_PIXELS)]
-    radial = BSpline.design_matrix(coordinate[chosen], knots, _ORDER).toarray()
-    design = np.hstack([radial * f[:, None] for f in _angular(angle[chosen], multipoles)])
-    values = data.ravel()[chosen].astype(np.float64)
-    ring = np.minimum((coordinate[chosen] / knots[-1] * num_rings).astype(int), num_rings - 1)
+    rings = _Rings(coordinate[chosen], angle[chosen], knots, multipoles)
+    values = data.ravel()[chosen].astype(np.float64)[rings.order]
+    ring = rings.ring
     ring_median = np.array(
         [np.median(values[ring == i]) if (ring == i).any() else 0.0 for i in range(num_rings)]
     )
@@ -183,10 +234,10 @@ def fit_smooth_light(
     weight = weight / (1 + (residual / (3 * scatter)) ** 2)
     coefficients = np.zeros(number)
     for _ in range(num_iterations):
-        weighted = design * weight[:, None]
-        normal = design.T @ weighted + _prior(scatter, ring, multipoles, num_rings)
-        coefficients = np.linalg.solve(normal, weighted.T @ values)
-        residual = values - design @ coefficients
+        normal, right = rings.normal_equations(weight, values)
+        normal += _prior(scatter, ring, multipoles, num_rings)
+        coefficients = np.linalg.solve(normal, right)
+        residual = values - rings.model(coefficients)
         scatter = _ring_scatter(residual, ring, num_rings)
         inside = np.clip(1 - (residual / (_TUKEY * scatter)) ** 2, 0, None)
         weight = (inside / scatter) ** 2

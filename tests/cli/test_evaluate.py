@@ -17,7 +17,7 @@ def test_one_lens_is_evaluated_into_two_files(tmp_path, astrorim):
     assert "RIM, lens inferred" in text
     assert "--stage rim --num-iterations 2 --no-oracle --output foundation.rst" in text
     table = Table.read(output.with_suffix(".ecsv"))
-    assert len(table) == 6
+    assert len(table) == 7
     assert table.meta["seed"] == 10**9
     assert sorted(p.name for p in output.parent.iterdir()) == [
         "foundation.ecsv",
