@@ -291,7 +291,7 @@ class LensFit:
         if light:
             model = self.light_model
             core = model.light_core(values)
-            scene = _along(lambda v: model.light_scene(v, core, values), values, light)[:, 0]
+            scene = _along(lambda v: model.light_scene(v, core), values, light)[:, 0]
             images.append(model.observe(scene, model.sampling))
         return self.whitened(torch.cat(images)).mT
 
@@ -325,8 +325,6 @@ class LensFit:
                 scene = sampler.apply(self.source(inversion))
                 image = image + self.model.observe(scene, self.model.supersampling)
             whitened = self.whitened(image)[0]
-            if not whitened.requires_grad:
-                return torch.zeros(len(self.nonlinear), dtype=torch.float64)
             (slope,) = torch.autograd.grad(whitened, values, -inversion.residual)
         return slope[0, self.nonlinear].double()
 

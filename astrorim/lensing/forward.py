@@ -11,7 +11,6 @@ convolution on the finest grid that the rendering and the PSF's sampling share.
 
 from __future__ import annotations
 
-import functools
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -299,9 +298,7 @@ class ForwardModel:
             edges += [min(max(low, 0), padded), min(max(high, 0), padded)]
         return edges[0], edges[1], edges[2], edges[3]
 
-    def light_scene(
-        self, values: Tensor, core: PixelBox | None, amplitudes: Tensor | None = None
-    ) -> Tensor:
+    def light_scene(self, values: Tensor, core: PixelBox | None) -> Tensor:
         """Lens light before the PSF, on the grid of the convolution, flux per arcsec^2.
 
         Inside the core the galaxy is rendered on ``light_supersampling`` sub-pixels. Beyond
@@ -314,23 +311,19 @@ class ForwardModel:
             Parameter vectors.
         core : tuple of int, or None
             From `light_core`.
-        amplitudes : Tensor, (B, P), optional
-            As for `LensSystem.light_params`.
         """
         sampling, fine, coarse = self._sampling, self.light_supersampling, self._light_coarse
-        brightness = functools.partial(
-            self.system.light_surface_brightness, values=values, amplitudes=amplitudes
-        )
+        brightness = self.system.light_surface_brightness
         if core is None:
-            scene = brightness(*self.positions(fine))
+            scene = brightness(*self.positions(fine), values)
             return bin_pixels(scene, fine // sampling)
-        scene = bin_pixels(brightness(*self.positions(coarse)), coarse // sampling)
+        scene = bin_pixels(brightness(*self.positions(coarse), values), coarse // sampling)
         top, bottom, left, right = core
         if top >= bottom or left >= right:
             return scene
         rows, columns = slice(top * fine, bottom * fine), slice(left * fine, right * fine)
         x, y = (position[:, rows, columns] for position in self.positions(fine))
-        inner = bin_pixels(brightness(x, y), fine // sampling)
+        inner = bin_pixels(brightness(x, y, values), fine // sampling)
         top, bottom, left, right = (edge * sampling for edge in core)
         middle = scene[:, top:bottom]
         middle = torch.cat([middle[..., :left], inner, middle[..., right:]], dim=-1)

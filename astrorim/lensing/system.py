@@ -144,31 +144,12 @@ class LensSystem:
         """
         return {p.name: values[:, i, None, None] for i, p in enumerate(self.lens.parameters)}
 
-    def light_params(
-        self, values: Tensor, amplitudes: Tensor | None = None
-    ) -> dict[str, Tensor]:
-        """Light parameters by the light model's own names; see `lens_params`.
-
-        Parameters
-        ----------
-        values : Tensor, (B, P)
-            Parameter vectors in the order of ``parameters``.
-        amplitudes : Tensor, (B, P), optional
-            Vectors whose linear parameters are taken instead, for derivatives with respect
-            to the others alone.
-
-        Returns
-        -------
-        dict of str to Tensor, (B, 1, 1)
-        """
-        result = {}
-        for name, key in self._light_keys.items():
-            index = self.parameters.index_of(key)
-            vectors = values
-            if amplitudes is not None and self.parameters[index].linear:
-                vectors = amplitudes
-            result[name] = vectors[:, index, None, None]
-        return result
+    def light_params(self, values: Tensor) -> dict[str, Tensor]:
+        """Light parameters by the light model's own names; see `lens_params`."""
+        return {
+            name: values[:, self.parameters.index_of(key), None, None]
+            for name, key in self._light_keys.items()
+        }
 
     def trace(self, x: Tensor, y: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
         r"""Source-plane positions :math:`\beta = \theta - \alpha(\theta)`.
@@ -187,9 +168,7 @@ class LensSystem:
         alpha_x, alpha_y = self.lens.deflection(x, y, self.lens_params(values))
         return x - alpha_x, y - alpha_y
 
-    def light_surface_brightness(
-        self, x: Tensor, y: Tensor, values: Tensor, amplitudes: Tensor | None = None
-    ) -> Tensor:
+    def light_surface_brightness(self, x: Tensor, y: Tensor, values: Tensor) -> Tensor:
         """Surface brightness of the lens galaxy, flux per arcsec^2; (B, H, W).
 
         Parameters
@@ -198,12 +177,10 @@ class LensSystem:
             Positions on the sky.
         values : Tensor, (B, P)
             Parameter vectors.
-        amplitudes : Tensor, (B, P), optional
-            As for `light_params`.
         """
         if self.light is None:
             return x.new_zeros(()).expand(x.shape)
-        return self.light.surface_brightness(x, y, self.light_params(values, amplitudes))
+        return self.light.surface_brightness(x, y, self.light_params(values))
 
     def stack(self, lens: Mapping[str, Tensor], light: Mapping[str, Tensor]) -> Tensor:
         """Parameter vectors (B, P) from two mappings of name to (B,) tensors."""

@@ -201,7 +201,7 @@ class _GaussianSum(torch.autograd.Function):
         return total
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:  # noqa: ARG004
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], _output: Tensor) -> None:
         square, amplitudes, ctx.factors = inputs
         ctx.save_for_backward(square, amplitudes)
         ctx.save_for_forward(square, amplitudes)

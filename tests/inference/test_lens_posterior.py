@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from astrorim.inference import lens_posterior
 from astrorim.inference.laplace import WIDENED, laplace_samples
 from astrorim.inference.lens_fit import LensFit
 from astrorim.inference.lens_posterior import SamplingOptions, _Posterior, sample_lens
@@ -147,13 +148,24 @@ def test_samples_agree_with_the_gaussian_where_the_posterior_is_one(solved):
     assert (abs(ratio - 1) < 0.05 + 4 / (2 * drawn.ess) ** 0.5).all()
 
 
-def test_each_chain_has_its_own_pixels(shining):
+def test_each_chain_has_its_own_pixels(shining, monkeypatch):
     """The samples are of all choices, and say how far these are apart."""
     fit, state = shining
+    met = []
+
+    class Noted(_Posterior):
+        def __call__(self, place):
+            met.append(self.frames.centre)
+            return super().__call__(place)
+
+    monkeypatch.setattr(lens_posterior, "_Posterior", Noted)
     options = SamplingOptions(num_chains=3, num_warmup=4, num_draws=30, target_ess=None)
     drawn = sample_lens(fit, state, torch.Generator().manual_seed(2), options)
+    assert met[:3] == met[3:6] == met[-3:]
+    centres = torch.cat(met[:3])
+    assert torch.equal(centres[:1], state.source_frames.centre)
+    assert torch.pdist(centres).min() > 0.01 * state.source_frames.pixel_scale
     chains = drawn.values.reshape(3, 30, -1)
-    assert drawn.pixel_scatter > 0
     lens = chains[..., : fit.model.system.num_lens]
     scatter = lens.mean(1).std(0) / lens.std(1).square().mean(0).sqrt()
     assert drawn.pixel_scatter == pytest.approx(float(scatter.max()), rel=1e-5)

@@ -40,6 +40,35 @@ def _without_arcs(model, batch):
     return model.changed(data=replace(model.data, image=image))
 
 
+@pytest.mark.parametrize("correlated", [True, False])
+def test_the_evidence_knows_whether_noise_is_correlated(lens, correlated):
+    """Of the galaxy alone; both models have a chi-square of one a pixel for their own noise."""
+    model, used, truth = lens
+    noise = torch.randn(1, *model.shape, generator=torch.Generator().manual_seed(5))
+    kernel = torch.tensor([[0.3, 0.2], [0.6, 0.2]])
+    kernel = kernel / kernel.norm()
+    wide = torch.nn.functional.pad(kernel[None, None], (1, 1, 1, 1))
+    correlation = torch.nn.functional.conv2d(wide, kernel[None, None])[0, 0].double().numpy()
+    if correlated:
+        padded = torch.nn.functional.pad(noise[None], (0, 1, 0, 1), mode="circular")
+        noise = torch.nn.functional.conv2d(padded, kernel[None, None])[0]
+    image = model.lens_light(truth) + model.data.noise * noise
+    model = model.changed(data=replace(model.data, image=image))
+    held = tuple(p.name for p in model.system.parameters if not p.linear)
+    logs = []
+    for assumed in (correlation, None):
+        fit = LensFit(model, used, 0, correlation=assumed)
+        state = refine(fit, truth, None, held=held, options=_SIGNED)
+        logs.append(log_model_evidence(fit, state))
+    gain = logs[0] - logs[1]
+    expected = LensFit(model, used, 0, correlation=correlation).log_whitening
+    assert expected > 300
+    if correlated:
+        assert gain == pytest.approx(expected, rel=0.2)
+    else:
+        assert gain < -0.5 * expected
+
+
 def test_evidence_is_the_integral_over_the_parameters(lens, small_batch):
     """One parameter moves: its evidence is integrated by the trapezoidal rule."""
     model, used, truth = lens

@@ -172,19 +172,6 @@ def test_lens_and_light_have_their_own_ellipticity(system, values, positions):
     assert not torch.equal(system.light_surface_brightness(*positions, moved), before)
 
 
-def test_amplitudes_can_be_those_of_other_vectors(system, values, positions):
-    """Only the linear parameters are; nothing is differentiated by them."""
-    brighter = 2 * values
-    amplitudes = [p.name for p in system.light.parameters if p.linear]
-    own, mixed = system.light_params(values), system.light_params(values, brighter)
-    for name, value in mixed.items():
-        expected = 2 * own[name] if name in amplitudes else own[name]
-        torch.testing.assert_close(value, expected, rtol=0, atol=0)
-    before = system.light_surface_brightness(*positions, values)
-    doubled = system.light_surface_brightness(*positions, values, brighter)
-    torch.testing.assert_close(doubled, 2 * before)
-
-
 def test_system_without_light_is_dark(resolve, positions, dtype):
     system = LensSystem(resolve("sis"))
     values = torch.tensor([[1.0, 0.0, 0.0]] * 2, dtype=dtype)

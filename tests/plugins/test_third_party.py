@@ -98,11 +98,13 @@ def test_command_line_lists_it(astrorim):
 def test_it_is_simulated_and_reconstructed_from_the_command_line(astrorim, tmp_path):
     astrorim(
         *("simulate", "foundation", "--lens-model", NAME, "--number", 1, "--seed", 7),
+        *("--size", 64),
         *("--output-dir", tmp_path / "simulated"),
     )
     (image,) = (tmp_path / "simulated").glob("lensed_*.fits")
     astrorim(
-        *("reconstruct", image, "--lens-model", NAME, "--refine", "none"),
+        *("reconstruct", image, "--lens-model", NAME, "--num-iterations", 2),
+        *("--source-size", 12),
         *("--output-dir", tmp_path / "reconstructed"),
     )
     (file,) = (tmp_path / "reconstructed").glob("*_parameters.json")

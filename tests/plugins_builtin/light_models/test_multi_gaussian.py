@@ -208,16 +208,20 @@ def test_rendered_image_agrees_with_much_finer_sub_pixels(record_property):
 
 
 def test_derivatives_in_both_directions_are_those_of_the_terms(generator):
-    """Forward, backward and of second order, with respect to shape and amplitudes."""
+    """Forward, backward and of second order, with respect to shape and amplitudes.
+
+    Two galaxies of one shape differ in brightness alone, so that what depends on the shape
+    is shared.
+    """
     model = MultiGaussian(number=3, smallest=0.1, largest=0.8)
     x, y = torch.rand(2, 1, 4, 3, generator=generator, dtype=torch.float64) - 0.5
     names = [p.name for p in model.parameters]
 
     def brightness(*values):
-        params = {n: v.reshape(1, 1, 1) for n, v in zip(names, values, strict=True)}
+        params = {n: v.reshape(-1, 1, 1) for n, v in zip(names, values, strict=True)}
         return model.surface_brightness(x, y, params)
 
-    start = [2.0, 1.0, 0.5, 0.1, -0.2, 0.03, 0.01]
+    start = [[2.0, 3.0], [1.0, 0.2], [0.5, 0.7], [0.1], [-0.2], [0.03], [0.01]]
     values = [torch.tensor(v, dtype=torch.float64, requires_grad=True) for v in start]
     checks = {"check_forward_ad": True, "check_batched_grad": True}
     assert torch.autograd.gradcheck(brightness, values, **checks)
