@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from list_table import list_table
 
 from astrorim import __version__
 from astrorim.cli.evaluation_report import report
@@ -170,66 +171,42 @@ def _overview(tables: Sequence[Table]) -> str:
         f"{_made()}: {number} lenses of each simulator, what is over the oracle's of one in "
         f"{every}; medians with the 10th and 90th percentile."
     )
-    lines = [
-        made,
-        "",
-        ".. list-table::",
-        "   :header-rows: 1",
-        "",
-    ]
-    summaries = [summary_table(table) for table in tables]
-    for position, name in enumerate(["simulator", *_SHOWN]):
-        lines.append(f"   {'*' if position == 0 else ' '} - {name}")
-    for summary in summaries:
+    shown = [["simulator", *_SHOWN]]
+    for summary in (summary_table(table) for table in tables):
         measures = list(summary["measure"])
-        lines.append(f"   * - :doc:`/results/{summary.meta['simulator']}`")
+        row = [f":doc:`/results/{summary.meta['simulator']}`"]
         for measure, method in _SHOWN.values():
             # Where every lens is catastrophic there is nothing to say about the others.
             cell = summary[method][measures.index(measure)] if measure in measures else ""
-            lines.append(f"     - {cell.split(', bias')[0]}")
-    lines += [
-        "",
-        "What the networks were meant to reach, as medians, and what they do:",
-        "",
-        ".. list-table::",
-        "   :header-rows: 1",
-        "",
-        "   * - median",
-        *(f"     - {name}" for name in _ONE_CAMERA),
-    ]
+            row.append(cell.split(", bias")[0])
+        shown.append(row)
     by_name = {table.meta["simulator"]: table for table in tables}
-    for measure, column, largest in _SOUGHT:
-        lines.append(f"   * - {measure}")
-        lines += [
-            f"     - {_reached(by_name[name], column, largest[name])}" for name in _ONE_CAMERA
-        ]
+    sought = [["median", *_ONE_CAMERA]]
+    sought += [
+        [measure, *(_reached(by_name[name], column, largest[name]) for name in _ONE_CAMERA)]
+        for measure, column, largest in _SOUGHT
+    ]
+    aims = "What the networks were meant to reach, as medians, and what they do:"
+    lines = [made, "", *list_table(shown), "", aims, "", *list_table(sought)]
     return "\n".join(lines) + "\n"
 
 
 def _outside(tables: Sequence[Table]) -> str:
     """How many are flagged as unlike the training, in all and by whether they are wrong."""
     number = tables[0].meta["number"]
-    lines = [
-        f"{_made()}: {number} lenses of each simulator, lens inferred.",
-        "",
-        ".. list-table::",
-        "   :header-rows: 1",
-        "",
-        "   * - flagged as ``outside-training``",
-        "     - of all",
-        "     - of those whose effective radius is off by over a tenth",
-        "     - of the others",
-    ]
+    wrong_ones = "of those whose effective radius is off by over a tenth"
+    rows = [["flagged as ``outside-training``", "of all", wrong_ones, "of the others"]]
     for table in tables:
         done = table[(table["method"] == _INFERRED) & (table["failed"] == 0)]
         flagged = np.array([_OUTSIDE in flags.split() for flags in done["flags"]])
         wrong = np.asarray(done["effective_radius_beyond"]) == 1
-        lines.append(f"   * - {table.meta['simulator']}")
-        lines += [
-            f"     - {int(flagged[chosen].sum())} of {int(chosen.sum())}"
+        counts = [
+            f"{int(flagged[chosen].sum())} of {int(chosen.sum())}"
             for chosen in (np.ones_like(wrong), wrong, ~wrong)
         ]
-    return "\n".join(lines) + "\n"
+        rows.append([table.meta["simulator"], *counts])
+    made = f"{_made()}: {number} lenses of each simulator, lens inferred."
+    return "\n".join([made, "", *list_table(rows)]) + "\n"
 
 
 def _made() -> str:

@@ -25,6 +25,7 @@ import numpy as np
 import torch
 from astropy.io import fits
 from astropy.table import Table
+from list_table import list_table
 
 from astrorim import __version__
 from astrorim.cli.main import main as astrorim
@@ -289,22 +290,13 @@ def _page(rows: list[dict[str, Any]]) -> str:
         f"``benchmarks/every_real_file.py``, one thread. Of {len(rows)} images and other "
         f"files {number} are refused and {beside} go with an image beside them."
     )
-    lines = [
-        summary,
-        "",
-        ".. list-table::",
-        "   :header-rows: 1",
-        "",
-    ]
     heads = (
         "image", "Einstein radius", "Einstein mass, :math:`10^{11} M_\\odot`", "arc chi-square",
         "seconds", "flags",
     )  # fmt: skip
     images = [row for row in rows if "theta_E" in row]
-    cells = [heads, *(_cells(row) for row in images)]
-    for row in cells:
-        lines += [f"   {'*' if k == 0 else ' '} - {cell}" for k, cell in enumerate(row)]
-    lines += ["", "Refused:", ""]
+    table = list_table([heads, *(_cells(row) for row in images)])
+    lines = [summary, "", *table, "", "Refused:", ""]
     lines += [
         f"* ``{row['file']}``: {row['prepare_says'].partition(': ')[2].replace('*', '')}"
         for row in rows

@@ -23,6 +23,7 @@ from pathlib import Path
 import astropy.units as u
 import numpy as np
 from astropy.nddata import StdDevUncertainty
+from list_table import list_table
 from scipy.signal import fftconvolve
 from scipy.special import gammaincinv
 
@@ -226,7 +227,6 @@ def _text(rows: dict[str, dict]) -> str:
         f"{len(none) - len(missed)} are flagged, {len(named)} as no lens; of {len(lenses)} "
         f"simulated lenses {len(alarms)} are flagged as none."
     )
-    lines = [summary, "", ".. list-table::", "   :header-rows: 1", ""]
     cells = [("image", "Einstein radius", "ln odds", "predicted", "flags")]
     cells += [
         (
@@ -238,9 +238,7 @@ def _text(rows: dict[str, dict]) -> str:
         )
         for name, row in rows.items()
     ]
-    for line in cells:
-        lines += [f"   {'*' if i == 0 else ' '} - {cell}" for i, cell in enumerate(line)]
-    return "\n".join(lines) + "\n"
+    return "\n".join([summary, "", *list_table(cells)]) + "\n"
 
 
 if __name__ == "__main__":

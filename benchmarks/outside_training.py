@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import astropy.units as u
 import numpy as np
 from astropy.nddata import StdDevUncertainty
+from list_table import list_table
 
 from astrorim import LensObservation, __version__
 from astrorim.inference.evaluation import FIRST_EVALUATION_SEED
@@ -66,22 +67,14 @@ def main() -> None:
             if f"{change} {index}" not in kept.rows:
                 row = _judge(simulator, index, change, networks)
                 kept.add(f"{change} {index}", [row])
-    lines = [
-        f"Written on {datetime.now(UTC):%Y-%m-%d} by AstroRIM {__version__}.",
-        "",
-        ".. list-table::",
-        "   :header-rows: 1",
-        "",
-        "   * - lenses of *foundation*",
-        "     - flagged",
-        "     - Einstein radius off by over a tenth",
-        "     - of these flagged",
-    ]
+    made = f"Written on {datetime.now(UTC):%Y-%m-%d} by AstroRIM {__version__}."
+    head = ("flagged", "Einstein radius off by over a tenth", "of these flagged")
+    table = [("lenses of *foundation*", *head)]
     for name, (change, indices) in _CASES.items():
         rows = [kept.rows[f"{change} {index}"][0] for index in indices]
-        lines.append(f"   * - {name}")
-        lines += [f"     - {cell}" for cell in _cells(rows, lensed=change != "no arcs")]
-    args.output.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        table.append((name, *_cells(rows, lensed=change != "no arcs")))
+    text = "\n".join([made, "", *list_table(table)])
+    args.output.write_text(text + "\n", encoding="utf-8")
 
 
 def _judge(

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 from astropy.table import Table
+from list_table import list_table
 
 from astrorim import LensObservation, __version__
 from astrorim.inference import LensRefiner
@@ -82,13 +83,6 @@ def _text(table: Table) -> str:
         "Position angles, east of north, are compared where the published axis ratio is "
         f"below {_FLAT}."
     )
-    lines = [
-        summary,
-        "",
-        ".. list-table::",
-        "   :header-rows: 1",
-        "",
-    ]
     header = ("lens", "Einstein radius", "published", "difference", "position angle")
     cells = [(*header, "published", "arc chi-square", "seconds", "flags")]
     for row, relative in zip(table, difference, strict=True):
@@ -106,9 +100,7 @@ def _text(table: Table) -> str:
                 row["flags"],
             )
         )
-    for line in cells:
-        lines += [f"   {'*' if i == 0 else ' '} - {cell}" for i, cell in enumerate(line)]
-    return "\n".join(lines) + "\n"
+    return "\n".join([summary, "", *list_table(cells)]) + "\n"
 
 
 if __name__ == "__main__":

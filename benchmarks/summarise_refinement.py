@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+from list_table import list_table
 
 from astrorim import __version__
 from astrorim.plugins import load_plugins
@@ -59,14 +60,8 @@ def main() -> None:
         "within three deviations of the noise's": _fraction(within),
         "seconds, median (10 to 90 %)": _interval(column["seconds"], ""),
     }
-    lines = [
-        f"Written on {datetime.now(UTC):%Y-%m-%d} by AstroRIM {__version__}.",
-        "",
-        ".. list-table::",
-        "",
-    ]
-    for name, value in rows.items():
-        lines += [f"   * - {name}", f"     - {value}"]
+    made = f"Written on {datetime.now(UTC):%Y-%m-%d} by AstroRIM {__version__}."
+    lines = [made, "", *list_table(rows.items(), header=False)]
     args.output.write_text("\n".join(lines) + "\n", encoding="utf-8")
     print("\n".join(f"{name}: {value}" for name, value in rows.items()))
 

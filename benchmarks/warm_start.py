@@ -26,6 +26,7 @@ from unittest import mock
 
 import numpy as np
 import torch
+from list_table import list_table
 
 from astrorim import __version__
 from astrorim.inference import lens_search, refinement
@@ -253,12 +254,9 @@ def _report(lenses: list[list[dict[str, Any]]]) -> str:
     )
     blind = [_of(rows, _BLIND) for rows in lenses]
     columns = [_column([_of(rows, name) for rows in lenses], blind) for name in _STARTS]
-    lines = [made, "", ".. list-table::", "   :header-rows: 1", "", "   * - start"]
-    lines += [f"     - {name}" for name in _STARTS.values()]
-    for measure in columns[0]:
-        lines.append(f"   * - {measure}")
-        lines += [f"     - {column[measure]}" for column in columns]
-    return "\n".join(lines) + "\n"
+    table = [("start", *_STARTS.values())]
+    table += [(name, *(column[name] for column in columns)) for name in columns[0]]
+    return "\n".join([made, "", *list_table(table)]) + "\n"
 
 
 def _column(rows: list[dict[str, Any]], blind: list[dict[str, Any]]) -> dict[str, str]:
