@@ -33,13 +33,13 @@ import torch
 from torch import Tensor
 
 from astrorim.inference.chain_diagnostics import size_and_agreement
+from astrorim.inference.step_number import StepNumber
 
 __all__ = ["Chains", "LogDensityAndGradient", "sample_hmc"]
 
 LogDensityAndGradient = Callable[[Tensor], tuple[Tensor, Tensor]]
 """Takes ``(C, P)`` parameters, gives the ``(C,)`` log density and its ``(C, P)`` gradient."""
 
-_MOST_STEPS = 32
 _CHECK_EVERY = 10
 _LEAST_DRAWS = 10
 
@@ -192,41 +192,6 @@ def _transition(
     return state, acceptance
 
 
-class _StepNumber:
-    """Dual averaging of the step, and the number of steps that pays best.
-
-    The logarithm of the step follows Hoffman & Gelman (2014, JMLR 15, 1593, equation 6).
-    Steps come in whole numbers per trajectory, so that it ends by hopping between two
-    numbers around the target; the one kept has the largest acceptance^4 / number. The power
-    is empirical: refusals cluster where the density is far from the Gaussian.
-    """
-
-    def __init__(self, trajectory: float, target_acceptance: float, num_steps: int = 1) -> None:
-        self._trajectory = trajectory
-        self._target = target_acceptance
-        self._start = math.log(trajectory / num_steps)
-        self._error = 0.0
-        self._count = 0
-        self._seen: dict[int, list[float]] = {}
-        self.num_steps = num_steps
-
-    def update(self, acceptance: float) -> None:
-        self._seen.setdefault(self.num_steps, []).append(acceptance)
-        self._count += 1
-        rate = 1 / (self._count + 10)
-        self._error += rate * (self._target - acceptance - self._error)
-        log_step = self._start - math.sqrt(self._count) / 0.2 * self._error
-        steps = math.ceil(self._trajectory / math.exp(min(log_step, 1.0)) - 1e-9)
-        self.num_steps = min(max(steps, 1), _MOST_STEPS)
-
-    def best(self) -> int:
-        def worth(number: int) -> float:
-            seen = self._seen[number]
-            return (sum(seen) / len(seen)) ** 4 / number
-
-        return max(self._seen, key=worth, default=self.num_steps)
-
-
 def _warm_up(
     target: _Whitened,
     state: _State,
@@ -245,7 +210,7 @@ def _warm_up(
     For a Gaussian, ``z + gradient`` is the centre wherever it is taken; its mean over chains
     and draws is the target's mean, as the gradient's expectation is zero.
     """
-    steps = _StepNumber(trajectory, target_acceptance, num_steps)
+    steps = StepNumber(trajectory, target_acceptance, num_steps)
     newton: list[Tensor] = []
     half = num_warmup // 2
     for index in range(num_warmup):
@@ -255,7 +220,7 @@ def _warm_up(
             target.centre = target.position(shifts).mean(dim=(0, 1) if alike else 0)
             target.centre = target.centre.expand_as(x)
             state.z = target.coordinates(x)
-            steps = _StepNumber(trajectory, target_acceptance, num_steps)
+            steps = StepNumber(trajectory, target_acceptance, num_steps)
         state, acceptance = _transition(
             target, state, steps.num_steps, trajectory, jitter, generator
         )
