@@ -34,11 +34,12 @@ _OUTERMOST = 2.2  # Einstein radii within which the arcs lie
 _COMPACT = 0.8  # half a frame of the source at most, in Einstein radii, to begin with
 _EARLY_SIZE = 24  # source pixels along a side, to begin with
 _TRACED = 4  # sub-pixels along the side of a pixel in the last descent
-_FINER = 1.5  # pixels along the source's side where the first ones leave a misfit
-_SIGNIFICANT = 2.5  # standard deviations of chi-square that are one
+_FINER = (1.5, 2.0)  # times as many pixels along a side where fewer leave a misfit
+_BRIGHT = 2.0  # of the noise: the arcs' pixels that a misfit is looked for in
+_SIGNIFICANT = 2.5  # standard deviations of chi-square there that are one
 _LIGHT_WIDTH = 10.0  # of the priors of its sizes and indices, in declared ones
 _DARKEST = 0.001  # of the source's maximum, where a solution leaves it dark
-_CONVOLVED = 2  # elements of the PSF's grid there, at most
+_CONVOLVED = 4  # elements of the PSF's grid there, at most; with 2 a cusp leaves up to 5 sigma
 
 
 @dataclass(frozen=True)
@@ -56,8 +57,8 @@ class SearchOptions:
     max_steps : int, optional
         Evaluations with the PSF at its own sampling.
     adaptive : bool, optional
-        Whether to take a source of half as many pixels again along a side where the first
-        one leaves a misfit, and keep it if the evidence does.
+        Whether to take a source of half as many pixels again along a side, then of twice as
+        many, where fewer leave a misfit, and keep it if the evidence does.
     """
 
     source_size: int = 32
@@ -117,9 +118,13 @@ def fit_lens(
     last, state = _better_on_pixels(
         fine, (last, state), options.source_size, options.max_steps, _DARKEST
     )
-    if options.adaptive and _misfit(last, state) > _SIGNIFICANT:
-        size = round(_FINER * options.source_size)
+    for finer in _FINER if options.adaptive else ():
+        if _misfit(last, state) < _SIGNIFICANT:
+            break
+        size, before = round(finer * options.source_size), state
         last, state = _better_on_pixels(fine, (last, state), size, options.max_steps)
+        if state.inversion is before.inversion:
+            break
     return last, state
 
 
@@ -185,9 +190,17 @@ def _wide_light(system: LensSystem, values: Tensor) -> dict[str, tuple[float, fl
 
 
 def _misfit(fit: LensFit, state: RefinementState) -> float:
-    """Chi-square over what so many degrees of freedom give, in standard deviations."""
-    freedom = fit.num_pixels - state.inversion.effective_parameters - len(fit.nonlinear)
-    return (state.inversion.chi2 - freedom) / math.sqrt(2 * max(freedom, 1.0))
+    """Chi-square over what so many degrees of freedom give, in standard deviations.
+
+    Of the pixels that the arcs outshine the noise in: what too few pixels of the source leave
+    is all there, and would drown in the scatter of the whole image.
+    """
+    inversion, number = state.inversion, fit.size**2
+    arcs = inversion.problem.design.first(number) @ inversion.mean[:number]
+    bright = arcs.abs() > _BRIGHT
+    freedom = float(bright.sum()) - inversion.effective_parameters - len(fit.nonlinear)
+    chi2 = float(inversion.residual[bright].double().square().sum())
+    return (chi2 - freedom) / math.sqrt(2 * max(freedom, 1.0))
 
 
 def _reach(model: ForwardModel, used: Tensor, starts: CompactState) -> float:
