@@ -169,7 +169,7 @@ class LinearProblem:
         return Inversion(self, strength, mean, factor, free, residual)
 
     def best_strength(
-        self, start: float | None = None, *, nonnegative: bool = False, tolerance: float = 0.05
+        self, start: float | None = None, *, nonnegative: bool = False, tolerance: float = 0.2
     ) -> float:
         """Strength of largest evidence, by Brent's method in its logarithm.
 

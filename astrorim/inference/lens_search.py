@@ -34,7 +34,7 @@ _OUTERMOST = 2.2  # Einstein radii within which the arcs lie
 _COMPACT = 0.8  # half a frame of the source at most, in Einstein radii, to begin with
 _EARLY_SIZE = 24  # source pixels along a side, to begin with
 _TRACED = 4  # sub-pixels along the side of a pixel in the last descent
-_FINER = (1.5, 2.0)  # times as many pixels along a side where fewer leave a misfit
+_FINER = 1.5  # times as many pixels along a side where the first ones leave a misfit
 _BRIGHT = 2.0  # of the noise: the arcs' pixels that a misfit is looked for in
 _SIGNIFICANT = 2.5  # standard deviations of chi-square there that are one
 _LIGHT_WIDTH = 10.0  # of the priors of its sizes and indices, in declared ones
@@ -57,8 +57,8 @@ class SearchOptions:
     max_steps : int, optional
         Evaluations with the PSF at its own sampling.
     adaptive : bool, optional
-        Whether to take a source of half as many pixels again along a side, then of twice as
-        many, where fewer leave a misfit, and keep it if the evidence does.
+        Whether to take a source of half as many pixels again along a side where the first
+        one leaves a misfit, and keep it if the evidence does.
     """
 
     source_size: int = 32
@@ -118,13 +118,9 @@ def fit_lens(
     last, state = _better_on_pixels(
         fine, (last, state), options.source_size, options.max_steps, _DARKEST
     )
-    for finer in _FINER if options.adaptive else ():
-        if _misfit(last, state) < _SIGNIFICANT:
-            break
-        size, before = round(finer * options.source_size), state
+    if options.adaptive and _misfit(last, state) > _SIGNIFICANT:
+        size = round(_FINER * options.source_size)
         last, state = _better_on_pixels(fine, (last, state), size, options.max_steps)
-        if state.inversion is before.inversion:
-            break
     return last, state
 
 

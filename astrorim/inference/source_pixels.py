@@ -13,6 +13,7 @@ from astrorim.rim.source_frames import frames_from_arcs
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from astrorim.inference.inversion import Inversion
     from astrorim.inference.lens_fit import ExpectedSource, LensFit
     from astrorim.inference.refinement import RefinementState
     from astrorim.lensing.forward import ForwardModel
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["bright_centre", "expected_like", "frames_of_source", "source_frames"]
 
 _WIDEST = 1.4  # half a frame of the source at most, in Einstein radii
+_SIGNIFICANT = 5.0  # standard deviations of what the residual asks of a pixel
 _WIDE = 1.2  # the same, at least, where its pixels follow the source
 
 
@@ -109,6 +111,9 @@ def bright_centre(frames: SourceFrames, source: Tensor) -> Tensor:
 def expected_like(fit: LensFit, state: RefinementState) -> ExpectedSource:
     """Brightness at any position as in a solution, the mean over 3 x 3 pixels taken.
 
+    Where the residual holds images of a pixel that the solution left dark, a companion too
+    small for the pixels around it for instance, the pixel is expected as bright as they ask.
+
     Parameters
     ----------
     fit : LensFit
@@ -121,7 +126,7 @@ def expected_like(fit: LensFit, state: RefinementState) -> ExpectedSource:
     callable
         For `LensFit`.
     """
-    source = fit.source(state.inversion)
+    source = fit.source(state.inversion) + _unexplained(fit, state.inversion)
     pool = torch.nn.functional.avg_pool2d
     smooth = pool(source[:, None], 3, 1, 1, count_include_pad=False)[:, 0].clamp_min(0)
     frames = state.source_frames
@@ -130,3 +135,16 @@ def expected_like(fit: LensFit, state: RefinementState) -> ExpectedSource:
         return SourceSampler(x, y, frames).apply(smooth)
 
     return brightness
+
+
+def _unexplained(fit: LensFit, inversion: Inversion) -> Tensor:
+    """Brightness (1, n, n) of each source pixel alone that would fit the residual best.
+
+    Zero where that is noise.
+    """
+    number = fit.size**2
+    images = inversion.problem.design.first(number)
+    seen = inversion.problem.gram.diagonal()[:number].clamp_min(1e-30)
+    asked = images.transposed(inversion.residual).double()
+    missing = torch.where(asked > _SIGNIFICANT * seen.sqrt(), asked / seen, 0.0)
+    return missing.reshape(1, fit.size, fit.size).to(fit.data)
