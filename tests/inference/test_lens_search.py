@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -12,6 +13,7 @@ from astrorim.exceptions import AstroRIMError
 from astrorim.inference import lens_search
 from astrorim.inference.blind_start import StartOptions
 from astrorim.inference.compact_source import CompactFit
+from astrorim.inference.lens_fit import LensFit
 from astrorim.inference.lens_search import SearchOptions, fit_lens
 from astrorim.inference.refinement import evaluate
 from astrorim.lensing.forward import ForwardModel
@@ -39,6 +41,8 @@ def test_refinement_ends_at_the_truth(small_batch):
     error = abs(float(state.values[0, place] / truth[0, place]) - 1)
     assert error < 0.005
     assert state.inversion.chi2 / fit.num_pixels < 1.05
+    # a cusp convolved on a coarser grid than the PSF's would not fit
+    assert fit.model.sampling == small_batch.psf_supersampling == 4
     at_truth = evaluate(fit, truth, state.frames, state.inversion.strength)
     assert state.objective < at_truth.objective + 2
     column = fit.nonlinear.index(place)
@@ -129,3 +133,24 @@ def test_other_pixels_or_priors_are_kept_for_their_evidence(monkeypatch, gain):
     monkeypatch.setattr(lens_search, "_on_pixels", lambda *_: other)
     kept = lens_search._better_on_pixels(None, found, 32, 12)
     assert kept is (other if gain > 0 else found)
+
+
+def test_a_misfit_of_the_arcs_does_not_drown_in_the_frame(ring):
+    """The same excess of chi-square counts on the arcs, and not on the sky."""
+    case = ring()
+    fit = LensFit(case.model, case.used, 12)
+    strength = fit.problem(case.values, case.frames).best_strength()
+    state = evaluate(fit, case.values, case.frames, strength)
+    design = state.inversion.problem.design.first(144)
+    arcs = (design @ state.inversion.mean[:144]).abs()
+    order = arcs.argsort(descending=True)
+    number = int((arcs > lens_search._BRIGHT).sum())
+    assert 3 * number < len(arcs)
+
+    def misfit(places):
+        residual = torch.ones(len(arcs))
+        residual[places] = 1.5
+        inversion = replace(state.inversion, residual=residual)
+        return lens_search._misfit(fit, replace(state, inversion=inversion))
+
+    assert misfit(order[:number]) > misfit(order[-number:]) + 3

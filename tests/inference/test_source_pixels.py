@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -78,3 +80,25 @@ def test_a_solution_is_expected_where_it_is_bright(ring):
     middle, edge = expected(*at).flatten().tolist()
     assert middle > 20 * abs(edge)
     assert float(expected(torch.full((1, 1, 1), 9.0), torch.zeros(1, 1, 1))) == 0
+
+
+def test_what_the_residual_asks_of_a_dark_pixel_is_expected_there(ring):
+    """A companion of twelve deviations appears, one of three is taken for noise."""
+    case = ring()
+    fit, state = _state(case, 1.0)
+    inversion = state.inversion
+    corner = 2 * _N + 2
+    one = torch.zeros(inversion.problem.design.shape[1])
+    one[corner] = 1.0
+    image = inversion.problem.design @ one
+    x, y = (place[:, 2:3, 2:3] for place in state.source_frames.coordinates())
+    before = float(expected_like(fit, state)(x, y))
+    found = []
+    for deviations in (3.0, 12.0):
+        amplitude = deviations / float(image.norm())
+        changed = replace(inversion, residual=inversion.residual + amplitude * image)
+        expected = expected_like(fit, replace(state, inversion=changed))
+        found.append((float(expected(x, y)) - before) / amplitude)
+    faint, bright = found
+    assert faint == pytest.approx(0, abs=1e-6)
+    assert bright > 0.8 / 9  # of its own 3 x 3 pixels, perhaps beside neighbours
