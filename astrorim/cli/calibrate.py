@@ -87,7 +87,8 @@ def add_parser(commands: Subparsers) -> None:
     group = parser.add_argument_group("refinement")
     group.add_argument(
         "--lens-model", default="sie+shear", metavar="NAME",
-        help="registered lens model, or a sum (default: sie+shear)",
+        help="registered lens model, or a sum, or auto: sie+shear, and epl+shear where that "
+        "leaves a misfit (default: sie+shear)",
     )  # fmt: skip
     group.add_argument(
         "--light", metavar="NAME",

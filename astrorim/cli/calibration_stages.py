@@ -185,7 +185,10 @@ class MapStage:
         sizes = (
             dict.fromkeys(result.samples, drawn["least_ess"]) if "least_ess" in drawn else {}
         )
-        return PosteriorDraws(result.samples, sizes, statistics)
+        # Of an automatic choice, what its simplest model has too.
+        names = refiner.system.parameters.names
+        samples = {name: drawn for name, drawn in result.samples.items() if name in names}
+        return PosteriorDraws(samples, sizes, statistics)
 
 
 STAGES: Mapping[str, Callable[[argparse.Namespace], Stage]] = {

@@ -106,7 +106,8 @@ def add_parser(commands: Subparsers) -> None:
     )  # fmt: skip
     group.add_argument(
         "--lens-model", default="sie+shear", metavar="NAME",
-        help="lens model of the refinement, registered or a sum (default: sie+shear)",
+        help="lens model of the refinement, registered or a sum, or auto: sie+shear, and "
+        "epl+shear where that leaves a misfit (default: sie+shear)",
     )  # fmt: skip
     group.add_argument(
         "--light", metavar="NAME",

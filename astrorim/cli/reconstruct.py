@@ -119,7 +119,8 @@ def add_network_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--lens-model", metavar="NAME",
         help="lens model to fit, such as sie+shear (default: what the encoder was trained on; "
-        "sie+shear in the refinement)",
+        "sie+shear in the refinement, which also takes auto: epl+shear where that leaves a "
+        "misfit)",
     )  # fmt: skip
     group.add_argument(
         "--light-model", "--light", metavar="NAME",

@@ -14,6 +14,7 @@ from astrorim.inference.blind_start import StartOptions, centre_prior, search_st
 from astrorim.inference.coarse_images import central_model, coarse_model
 from astrorim.inference.lens_fit import LensFit
 from astrorim.inference.refinement import RefinementOptions, parameter_prior, refine
+from astrorim.inference.richer_lens import with_richer_lens
 from astrorim.inference.source_pixels import expected_like, frames_of_source, source_frames
 from astrorim.rim.parameter_step import is_positive
 
@@ -75,6 +76,7 @@ def fit_lens(
     values: Tensor | None = None,
     options: SearchOptions | None = None,
     correlation: NDArray[np.floating] | None = None,
+    richer: LensSystem | None = None,
 ) -> tuple[LensFit, RefinementState]:
     """Fit one image.
 
@@ -91,6 +93,9 @@ def fit_lens(
     correlation : ndarray, (2 k + 1, 2 k + 1), optional
         Of the noise, as for `~astrorim.inference.lens_fit.LensFit`; the search of starts
         leaves it out.
+    richer : LensSystem, optional
+        Models to go on to where those of ``model`` leave a misfit, whatever the pixels of
+        the source, and to keep if the evidence does.
 
     Returns
     -------
@@ -121,6 +126,13 @@ def fit_lens(
     if options.adaptive and _misfit(last, state) > _SIGNIFICANT:
         size = round(_FINER * options.source_size)
         last, state = _better_on_pixels(fine, (last, state), size, options.max_steps)
+    if richer is not None and _misfit(last, state) > _SIGNIFICANT:
+        simple = last
+        last, state = with_richer_lens(last, state, richer, options.max_steps)
+        if last is not simple:
+            # The source that was bent to the wrong lens is not one to place pixels by.
+            fine = last.model
+            last, state = _better_on_pixels(fine, (last, state), last.size, options.max_steps)
     return last, state
 
 

@@ -38,7 +38,11 @@ if TYPE_CHECKING:
     from astrorim.plugins import Plugins
     from astrorim.results import Reconstruction
 
-__all__ = ["LensRefiner"]
+__all__ = ["AUTO", "AUTO_MODELS", "LensRefiner"]
+
+AUTO = "auto"
+AUTO_MODELS = ("sie+shear", "epl+shear")
+"""Lens models that are tried in turn where the choice is automatic."""
 
 _WORKING_FRAME = 256
 _NUM_SAMPLES = 512
@@ -56,7 +60,8 @@ class LensRefiner:
     Parameters
     ----------
     lens_model : str, optional
-        Registered lens model, or a sum.
+        Registered lens model, or a sum; "auto" for the first of `AUTO_MODELS`, and the
+        second where that leaves a misfit and the evidence prefers it.
     light_model : str, optional
         Registered lens-light model, or a sum.
     mask : {"auto", "own"}, optional
@@ -105,17 +110,21 @@ class LensRefiner:
         if posterior not in ("laplace", "hmc"):
             raise ValueError(f'posterior must be "laplace" or "hmc", got {posterior!r}')
         plugins = plugins or load_plugins()
-        self.lens_model = plugins.lens_models.canonical_name(lens_model)
+        wanted = AUTO_MODELS if lens_model == AUTO else (lens_model,)
+        self.lens_models = [plugins.lens_models.canonical_name(name) for name in wanted]
         self.light_model = light_model
         self.mask = mask
         self.noise_correlation = noise_correlation
         self.posterior = posterior
         self.options = options or SearchOptions()
         self.sampling = sampling or SamplingOptions()
-        self.system = LensSystem(
-            plugins.lens_models.resolve(self.lens_model),
-            plugins.light_models.resolve(light_model),
+        self.system, *richer = (
+            LensSystem(
+                plugins.lens_models.resolve(name), plugins.light_models.resolve(light_model)
+            )
+            for name in self.lens_models
         )
+        self._richer = richer[0] if richer else None
 
     def refine(
         self,
@@ -158,7 +167,9 @@ class LensRefiner:
         sky, correlation = _sky(observation), None
         if self.noise_correlation == "sky":
             correlation = measure_sky(observation, max_lag=_CORRELATED).correlation
-        fit, best = fit_lens(model, used, values, self.options, correlation)
+        fit, best = fit_lens(model, used, values, self.options, correlation, self._richer)
+        system = fit.model.system
+        model = model.changed(system=system)
         samples, drawn = self._samples(fit, best, torch.Generator().manual_seed(seed))
         # The best fit on one choice of the source's pixels may be far from that on others.
         state = at_mean(fit, best, samples)
@@ -174,10 +185,10 @@ class LensRefiner:
         odds = lensing_odds(fit, best)
         flux = batch.unit_flux[0]
         return build_reconstruction(
-            self.system,
+            system,
             observation,
             name=observation.name or "lens",
-            models=(self.lens_model, self.light_model),
+            models=(self.lens_models[int(system is self._richer)], self.light_model),
             values=point,
             frames=state.source_frames,
             source=source,
@@ -208,7 +219,7 @@ class LensRefiner:
         if self.posterior == "laplace":
             choices = solve_on_other_pixels(fit, state, generator)
             samples = laplace_samples(fit, state, _NUM_SAMPLES, generator, choices)
-            scatter = choices.scatter[: self.system.num_lens]
+            scatter = choices.scatter[: fit.model.system.num_lens]
             return samples, {
                 "method": "laplace",
                 "number": len(samples),

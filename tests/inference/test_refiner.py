@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from astrorim.exceptions import ObservationError, UnknownNameError
+from astrorim.inference import lens_search, richer_lens
 from astrorim.inference import refiner as refiner_module
 from astrorim.inference.blind_start import StartOptions
 from astrorim.inference.lens_search import SearchOptions
@@ -109,7 +112,7 @@ def test_correlation_of_the_sky_is_handed_on(observation, monkeypatch, wanted):
     class EnoughError(Exception):
         pass
 
-    def found(model, used, values, options, correlation):
+    def found(model, used, values, options, correlation, richer):
         received.append(correlation)
         raise EnoughError("no fit is wanted")
 
@@ -129,3 +132,25 @@ def test_a_mask_of_the_middle_keeps_its_place():
     part[0, 2] = True
     whole = _on_frame(part, torch.zeros(7, 9, dtype=torch.bool))
     assert whole.nonzero().tolist() == [[2, 5]]
+
+
+def test_an_automatic_lens_goes_on_to_a_power_law(result, refiner, observation, monkeypatch):
+    """Where there is a misfit, and the evidence wants one."""
+    options = replace(_FAST, adaptive=False)
+    automatic = LensRefiner(
+        lens_model="auto", light_model="sersic", mask="own", options=options
+    )
+    assert automatic.system.parameters.names == refiner.system.parameters.names
+    start = {"theta_E": result.lens["theta_E"]}
+    monkeypatch.setattr(lens_search, "_SIGNIFICANT", torch.inf)
+    plain = automatic.refine(observation, start=start)
+    assert plain.lens_model == "sie+shear"
+    assert "slope" not in plain.lens
+    monkeypatch.setattr(lens_search, "_SIGNIFICANT", -torch.inf)
+    monkeypatch.setattr(richer_lens, "log_model_evidence", lambda fit, _: 9 * len(fit.nonlinear))
+    richer = automatic.refine(observation, start=start)
+    assert richer.lens_model == "epl+shear"
+    assert richer.lens["slope"] == pytest.approx(2, abs=0.2)
+    assert richer.lens["theta_E"] == pytest.approx(plain.lens["theta_E"], rel=0.01)
+    assert len(richer.samples["slope"]) == 512
+    assert richer.reduced_chi2 < plain.reduced_chi2 + 0.01
