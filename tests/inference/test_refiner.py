@@ -147,7 +147,11 @@ def test_an_automatic_lens_goes_on_to_a_power_law(result, refiner, observation, 
     assert plain.lens_model == "sie+shear"
     assert "slope" not in plain.lens
     monkeypatch.setattr(lens_search, "_SIGNIFICANT", -torch.inf)
-    monkeypatch.setattr(richer_lens, "log_model_evidence", lambda fit, _: 9 * len(fit.nonlinear))
+
+    def odds(fit, _state):
+        return 9.0 * len(fit.nonlinear)
+
+    monkeypatch.setattr(richer_lens, "log_model_evidence", odds)
     richer = automatic.refine(observation, start=start)
     assert richer.lens_model == "epl+shear"
     assert richer.lens["slope"] == pytest.approx(2, abs=0.2)

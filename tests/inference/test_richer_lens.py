@@ -32,7 +32,7 @@ def test_parameters_are_carried_over_by_name(systems):
 
 @pytest.mark.parametrize(("slope", "kept"), [(2.0, False), (2.35, True)])
 def test_a_power_law_is_kept_where_the_image_asks_for_it(ring, systems, slope, kept):
-    """Not for the lens that an isothermal one fits as well: the evidence counts what it costs."""
+    """Not for a lens that an isothermal one fits as well: the evidence counts its cost."""
     case = ring(signal=100.0)
     simple, richer = systems
     true = case.model.changed(system=richer)
