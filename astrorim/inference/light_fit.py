@@ -53,7 +53,7 @@ def fit_light(
     values : Tensor, (1, P), optional
         Start; the middle of the priors, and a round galaxy, without it.
     max_steps : int, optional
-        Evaluations of each of the four fits.
+        Evaluations of each descent: of one, then three times of two.
 
     Returns
     -------
@@ -67,12 +67,15 @@ def fit_light(
     held = tuple(p.name for p in model.system.lens.parameters)
     options = RefinementOptions(max_steps=max_steps, tolerance=1.0)
     kept = used & ~_brighter_than_within(model, used)
+    first = values
     for i in range(4):
         fit = LensFit(model, kept, 0)
         # Round at first: an ellipse would follow the arcs.
         also = (f"{LIGHT_PREFIX}e1", f"{LIGHT_PREFIX}e2") if blind and i == 0 else ()
-        state = refine(fit, values, None, held=held + also, options=options)
-        values = state.values
+        # From the first start too: a fit that took arcs for outskirts would stay too wide.
+        starts = [values] if i == 0 else [values, first]
+        states = [refine(fit, v, None, held=held + also, options=options) for v in starts]
+        values = min(states, key=lambda state: state.objective).values
         image = model.lens_light(values)[0]
         residual = (model.data.image[0] - image) / model.data.noise[0]
         smooth = smoothed(residual)

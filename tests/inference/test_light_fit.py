@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from astrorim.inference.coarse_images import coarse_model
 from astrorim.inference.light_fit import fit_light, light_on_frame, smoothed
 from astrorim.lensing.forward import ForwardModel
 from astrorim.lensing.system import LensSystem
@@ -81,3 +82,19 @@ def test_the_outskirts_count_little(small_batch):
     used = torch.ones(48, 48, dtype=torch.bool)
     found = light_on_frame(model, used, truth, arcs, ~outside)
     assert float(found[0, amplitude] / truth[0, amplitude]) == pytest.approx(1, abs=0.02)
+
+
+def test_a_first_fit_that_took_arcs_for_outskirts_is_left_again():
+    """A compact galaxy (0.28") inside close arcs, which a fit once followed out to 17"."""
+    plugins = load_plugins()
+    simulated = plugins.simulators.create("foundation").simulate(1, seed=1_100_000_000, start=28)
+    system = LensSystem(
+        plugins.lens_models.resolve("sie+shear"), plugins.light_models.create("sersic")
+    )
+    model = coarse_model(ForwardModel(system, image_data(simulated)), 1)
+    place = system.parameters.index_of("light_half_light_radius")
+    start = system.stack(simulated.lens, simulated.light).float()
+    for name, value in (("half_light_radius", 0.27), ("sersic_index", 1.7), ("e1", 0), ("e2", 0)):
+        start[0, system.parameters.index_of(f"light_{name}")] = value
+    values = fit_light(model, torch.ones(model.shape, dtype=torch.bool), start)
+    assert 0.2 < float(values[0, place]) < 1.0
