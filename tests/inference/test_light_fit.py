@@ -87,14 +87,21 @@ def test_the_outskirts_count_little(small_batch):
 def test_a_first_fit_that_took_arcs_for_outskirts_is_left_again():
     """A compact galaxy (0.28") inside close arcs, which a fit once followed out to 17"."""
     plugins = load_plugins()
-    simulated = plugins.simulators.create("foundation").simulate(1, seed=1_100_000_000, start=28)
+    simulated = plugins.simulators.create("foundation").simulate(
+        1, seed=1_100_000_000, start=28
+    )
     system = LensSystem(
         plugins.lens_models.resolve("sie+shear"), plugins.light_models.create("sersic")
     )
     model = coarse_model(ForwardModel(system, image_data(simulated)), 1)
     place = system.parameters.index_of("light_half_light_radius")
     start = system.stack(simulated.lens, simulated.light).float()
-    for name, value in (("half_light_radius", 0.27), ("sersic_index", 1.7), ("e1", 0), ("e2", 0)):
+    for name, value in (
+        ("half_light_radius", 0.27),
+        ("sersic_index", 1.7),
+        ("e1", 0),
+        ("e2", 0),
+    ):
         start[0, system.parameters.index_of(f"light_{name}")] = value
     values = fit_light(model, torch.ones(model.shape, dtype=torch.bool), start)
     assert 0.2 < float(values[0, place]) < 1.0
