@@ -96,14 +96,7 @@ def search_starts(
     steps = torch.linspace(0, 1, options.num_radii, dtype=light.dtype)
     trials[:, theta_e] = low * (high / low) ** steps
     known = centre_prior(model, light, options.centre_width)
-    if known:
-        # Mass follows light, and is rounder: Bolton et al. (2008, ApJ 682, 964), section 5.
-        for name, (place, _) in known.items():
-            trials[:, names.index(name)] = place
-        for name in ("e1", "e2"):
-            if name in names and LIGHT_PREFIX + name in names:
-                own = light[0, names.index(LIGHT_PREFIX + name)]
-                trials[:, names.index(name)] = _ROUNDER * own
+    trials = following_light(model, trials)
     if values is not None:
         given = light.clone()
         given[:, : model.system.num_lens] = values[:, : model.system.num_lens]
@@ -113,6 +106,24 @@ def search_starts(
     state = _distinct(fit, state).first(options.num_followed)
     state = descend(fit, state, options.num_more_steps, light_held=False)
     return _distinct(fit, state)
+
+
+def following_light(model: ForwardModel, values: Tensor) -> Tensor:
+    """Parameters (B, P) whose mass has the centre and the direction of their light.
+
+    It is rounder (Bolton et al. 2008, ApJ 682, 964, section 5), and there is no shear. What
+    the light model does not have stays as it was.
+    """
+    names = model.system.parameters.names
+    result = values.clone()
+    for name, share in (("x0", 1.0), ("y0", 1.0), ("e1", _ROUNDER), ("e2", _ROUNDER)):
+        if name in names and LIGHT_PREFIX + name in names:
+            own = values[:, names.index(LIGHT_PREFIX + name)]
+            result[:, names.index(name)] = share * own
+    for name in ("gamma1", "gamma2"):
+        if name in names:
+            result[:, names.index(name)] = 0.0
+    return result
 
 
 def centre_prior(

@@ -10,7 +10,12 @@ import torch
 
 from astrorim.exceptions import AstroRIMError
 from astrorim.inference.arcs import arc_radii
-from astrorim.inference.blind_start import StartOptions, centre_prior, search_starts
+from astrorim.inference.blind_start import (
+    StartOptions,
+    centre_prior,
+    following_light,
+    search_starts,
+)
 from astrorim.inference.coarse_images import central_model, coarse_model
 from astrorim.inference.lens_fit import LensFit
 from astrorim.inference.refinement import RefinementOptions, parameter_prior, refine
@@ -34,6 +39,7 @@ _AROUND = (0.85, 1.18)  # of the Einstein radius of a start: where others are lo
 _OUTERMOST = 2.2  # Einstein radii within which the arcs lie
 _COMPACT = 0.8  # half a frame of the source at most, in Einstein radii, to begin with
 _EARLY_SIZE = 24  # source pixels along a side, to begin with
+_POOR = 1.3  # reduced chi-square of the best start above which others are tried
 _TRACED = 4  # sub-pixels along the side of a pixel in the last descent
 _FINER = 1.5  # times as many pixels along a side where the first ones leave a misfit
 _BRIGHT = 2.0  # of the noise: the arcs' pixels that a misfit is looked for in
@@ -237,8 +243,9 @@ def _best_of(
     notes: list[str] = []
     failure = AstroRIMError("the search of a lens must have a start, got none")
     place = model.system.parameters.index_of("theta_E")
-    for i in range(len(starts.values)):
-        start = starts.select(torch.tensor([i]))
+
+    def follow(start: CompactState, values: Tensor) -> None:
+        nonlocal failure
         fit = LensFit(
             fast,
             used,
@@ -247,13 +254,21 @@ def _best_of(
             known=known,
             correlation=correlation,
         )
-        frames = source_frames(fast, start.values, _EARLY_SIZE, _COMPACT)
+        frames = source_frames(fast, values, _EARLY_SIZE, _COMPACT)
         try:
-            found.append((fit, refine(fit, start.values, frames, options=steps)))
+            found.append((fit, refine(fit, values, frames, options=steps)))
         except AstroRIMError as error:
             failure = error  # of this start; another may do
-            radius = float(start.values[0, place])
+            radius = float(values[0, place])
             notes.append(f"the start at theta_E {radius:.3g} arcsec failed: {error}")
+
+    several = [starts.select(torch.tensor([i])) for i in range(len(starts.values))]
+    for start in several:
+        follow(start, start.values)
+    if found and all(state.inversion.chi2 > _POOR * fit.num_pixels for fit, state in found):
+        # A source of few Gaussians can bend its lens: let go of that.
+        for start in several:
+            follow(start, following_light(model, start.values))
     if not found:
         raise failure
     fit, best = max(found, key=lambda pair: pair[1].inversion.log_evidence)

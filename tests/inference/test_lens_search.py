@@ -124,6 +124,40 @@ def _two_starts(model, used, values, options):
     return fit.begin(values)
 
 
+@pytest.mark.parametrize(("poor", "number"), [(math.inf, 1), (0.0, 2)])
+def test_a_poor_start_is_begun_anew_as_the_light_is(small_batch, monkeypatch, poor, number):
+    """Without the shear and offset that a source of few Gaussians bent the lens to."""
+    plugins = load_plugins()
+    system = LensSystem(
+        plugins.lens_models.resolve("sie+shear"), plugins.light_models.create("sersic")
+    )
+    model = ForwardModel(system, image_data(small_batch))
+    used = torch.ones(model.shape, dtype=torch.bool)
+    bent = system.stack(small_batch.lens, small_batch.light).float()
+    names = system.parameters.names
+    for name, value in (("x0", 0.1), ("gamma1", -0.16), ("e1", -0.3)):
+        bent[0, names.index(name)] = value
+    own, begun = lens_search.refine, []
+
+    def refine(fit, values, *args, **options):
+        begun.append(dict(zip(names, values[0].tolist(), strict=True)))
+        return own(fit, values, *args, **options)
+
+    monkeypatch.setattr(lens_search, "refine", refine)
+    monkeypatch.setattr(lens_search, "_POOR", poor)
+    fit = CompactFit(model, used, {})
+    options = SearchOptions(early_steps=2)
+    lens_search._best_of(model, used, fit.begin(bent), options, None)
+    assert len(begun) == number + 1  # and the last one from the best
+    assert begun[0]["gamma1"] == pytest.approx(-0.16)
+    if number == 2:
+        plain = begun[1]
+        assert plain["gamma1"] == plain["gamma2"] == 0
+        assert plain["theta_E"] == begun[0]["theta_E"]
+        for name, share in (("x0", 1), ("y0", 1), ("e1", 0.5), ("e2", 0.5)):
+            assert plain[name] == pytest.approx(share * plain[f"light_{name}"])
+
+
 @pytest.mark.parametrize("gain", [3.0, -3.0])
 def test_other_pixels_or_priors_are_kept_for_their_evidence(monkeypatch, gain):
     def solved(log_evidence):
