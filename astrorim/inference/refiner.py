@@ -112,6 +112,7 @@ class LensRefiner:
         plugins = plugins or load_plugins()
         wanted = AUTO_MODELS if lens_model == AUTO else (lens_model,)
         self.lens_models = [plugins.lens_models.canonical_name(name) for name in wanted]
+        self.lens_model = lens_model if lens_model == AUTO else self.lens_models[0]
         self.light_model = light_model
         self.mask = mask
         self.noise_correlation = noise_correlation
