@@ -152,6 +152,9 @@ def read_asdf(path: str | PathLike[str], key: str, kind: type) -> Any:
     ValueError
         If the file does not hold such an object; the message says what it holds.
     """
+    # Asking loads what a context would otherwise load for itself, a MiB that stays.
+    shared = asdf.get_config()
+    _ = shared.extensions, shared.resource_manager
     with asdf.config_context() as config:
         config.validate_on_read = True
         if hasattr(config, "warn_on_failed_conversion"):  # asdf >= 6
