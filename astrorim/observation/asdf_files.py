@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +12,9 @@ from astrorim.observation.unified_io import replacing
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Iterator
 
-__all__ = ["is_asdf", "read_asdf", "read_tree", "write_asdf"]
+__all__ = ["is_asdf", "read_asdf", "read_tree", "strict_reading", "write_asdf"]
 
 _KEY = "observation"
 _OF_THE_LIBRARY = ("asdf_library", "history")
@@ -45,6 +47,26 @@ def is_asdf(origin: str, path: str | None, fileobj: Any, *_args: Any, **_kwargs:
     return str(path or "").lower().endswith(".asdf")
 
 
+@contextmanager
+def strict_reading() -> Iterator[None]:
+    """Validate all that asdf reads, and raise where a part of it cannot be converted.
+
+    Yields
+    ------
+    None
+    """
+    import asdf
+
+    # Asking loads what each context would otherwise load for itself, a MiB that stays.
+    shared = asdf.get_config()
+    _ = shared.extensions, shared.resource_manager
+    with asdf.config_context() as config:
+        config.validate_on_read = True
+        if hasattr(config, "warn_on_failed_conversion"):  # asdf >= 6
+            config.warn_on_failed_conversion = False
+        yield
+
+
 def read_tree(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Read all objects of an ASDF file into memory, validated against their schemas.
 
@@ -68,10 +90,7 @@ def read_tree(path: str | os.PathLike[str]) -> dict[str, Any]:
     path = Path(path).expanduser()
     if not path.is_file():
         raise ObservationError(f"there is no file {str(path)!r}; check the path")
-    with asdf.config_context() as config:
-        config.validate_on_read = True
-        if hasattr(config, "warn_on_failed_conversion"):  # asdf >= 6
-            config.warn_on_failed_conversion = False
+    with strict_reading():
         try:
             with asdf.open(path, lazy_load=False, memmap=False) as file:
                 tree = dict(file.tree)

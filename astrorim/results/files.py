@@ -14,6 +14,7 @@ import asdf
 import numpy as np
 from astropy.io import fits
 
+from astrorim.observation.asdf_files import strict_reading
 from astrorim.observation.temporary_rooms import temporary_room
 from astrorim.results.parameter_table import REPORTED_PARAMETERS
 
@@ -152,16 +153,9 @@ def read_asdf(path: str | PathLike[str], key: str, kind: type) -> Any:
     ValueError
         If the file does not hold such an object; the message says what it holds.
     """
-    # Asking loads what a context would otherwise load for itself, a MiB that stays.
-    shared = asdf.get_config()
-    _ = shared.extensions, shared.resource_manager
-    with asdf.config_context() as config:
-        config.validate_on_read = True
-        if hasattr(config, "warn_on_failed_conversion"):  # asdf >= 6
-            config.warn_on_failed_conversion = False
-        with asdf.open(path, lazy_load=False, memmap=False) as file:
-            found = file.tree.get(key)
-            held = [name for name in file.tree if name not in ("asdf_library", "history")]
+    with strict_reading(), asdf.open(path, lazy_load=False, memmap=False) as file:
+        found = file.tree.get(key)
+        held = [name for name in file.tree if name not in ("asdf_library", "history")]
     if not isinstance(found, kind):
         raise ValueError(  # noqa: TRY004  (a fault of the file, not of an argument)
             f"{path} must hold a {kind.__name__} under {key!r}, got "

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import asdf
 import numpy as np
 import pytest
@@ -47,3 +50,27 @@ def test_a_file_without_observation_says_what_it_holds(tmp_path):
 def test_missing_file(tmp_path):
     with pytest.raises(ObservationError, match="there is no file"):
         read_asdf(tmp_path / "lens.asdf")
+
+
+def test_reading_finds_the_extensions_of_asdf_once(make_observation, tmp_path):
+    """Also in a process that wrote nothing before."""
+    path = tmp_path / "lens.asdf"
+    make_observation().write(path)
+    code = """
+import gc, sys
+from astrorim.observation.asdf_files import read_asdf
+
+def extensions():
+    gc.collect()
+    return sum(type(o).__name__ == "ExtensionProxy" for o in gc.get_objects())
+
+read_asdf(sys.argv[1])
+first = extensions()
+read_asdf(sys.argv[1])
+print(first, extensions())
+"""
+    found = subprocess.run(
+        [sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True
+    )
+    first, second = map(int, found.stdout.split())
+    assert 0 < first == second
